@@ -1,0 +1,1 @@
+"""FACS codes, emotion names and the face regions that action units move."""

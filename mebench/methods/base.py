@@ -1,0 +1,52 @@
+"""What a baseline is: it learns from prepared clips and makes a template move."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from mebench.types import Face, FaceClip, Frames, Progress
+
+
+class BaselineConfig(BaseModel):
+    """Settings of a baseline; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Baseline(ABC):
+    """A method that generates ME clips; knows nothing of files, protocols or metrics.
+
+    Deterministic: the same config, clips and seed on the same machine give the same frames.
+    """
+
+    config_model: ClassVar[type[BaselineConfig]] = BaselineConfig
+    trainable: ClassVar[bool] = False
+
+    def __init__(self, config: BaselineConfig | None = None) -> None:
+        self.config = config if config is not None else self.config_model()
+
+    def fit(
+        self,
+        clips: Sequence[FaceClip],
+        *,
+        workdir: Path,
+        device: str,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Learn from `clips`, keeping checkpoints in `workdir`; continues from one found there."""
+
+    @abstractmethod
+    def generate(self, template: Face, driving: FaceClip) -> Frames:
+        """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
+
+    def save(self, path: Path) -> None:
+        """Write what `load` needs; nothing for a method that does not learn."""
+
+    def load(self, path: Path, *, device: str) -> None:
+        """Read what `save` wrote."""

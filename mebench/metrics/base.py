@@ -1,0 +1,112 @@
+"""What a metric is: named values with unit, range and direction, never a bare float."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from mebench.types import ActionUnit, Face, FaceClip, Frames, Pair, Reference
+
+Level = Literal["clip", "set"]
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """How one value is to be read.
+
+    Attributes:
+        key: name with its unit where it has one, such as ``flow_epe_px``.
+        title: a short name for tables.
+        unit: ``""`` for a pure number.
+        low: smallest possible value.
+        high: largest possible value.
+        higher_is_better: None for a diagnostic that has no better direction.
+        level: ``clip`` (one value a pair) or ``set`` (one value a submission).
+        needs: of ``template, driving, reference, truth, labels, weights, identity``.
+        headline: shown in the short table.
+    """
+
+    key: str
+    title: str
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    higher_is_better: bool | None = True
+    level: Level = "clip"
+    needs: tuple[str, ...] = ()
+    headline: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a metric may look at for one pair; every image is (H, W, 3) uint8 of one size.
+
+    Attributes:
+        pair: which output this is.
+        generated: (T, H, W, 3), the submission's frames.
+        template: the template face; its landmarks also hold for generated frame 0.
+        driving: the driving clip, prepared at its own alignment.
+        reference: the right answer, or None.
+        labels: FACS labels of the driving clip.
+    """
+
+    pair: Pair
+    generated: Frames
+    template: Face
+    driving: FaceClip
+    reference: Reference | None = None
+    labels: tuple[ActionUnit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A value that could not be had, with the reason."""
+
+    reason: str
+
+
+Value = float | Missing
+
+
+def finite(value: float, reason: str) -> Value:
+    """Return `value`, or `Missing` with `reason` when it is NaN or infinite.
+
+    >>> finite(float("nan"), "no motion")
+    Missing(reason='no motion')
+    """
+    return float(value) if math.isfinite(value) else Missing(reason)
+
+
+class Metric(ABC):
+    """A family of values that share one computation.
+
+    `describe` looks at one case and returns something picklable and small; it runs in parallel
+    workers. For ``clip`` values `clip_values` reads it; for ``set`` values `set_values` reads all of
+    them together. A family may have both.
+    """
+
+    infos: ClassVar[tuple[MetricInfo, ...]]
+
+    @abstractmethod
+    def describe(self, case: Case) -> Any:
+        """Return what the values of this case are computed from."""
+
+    def clip_values(self, described: Any) -> Mapping[str, Value]:
+        """Return the clip-level values of one case."""
+        return {}
+
+    def set_values(self, described: Sequence[Any]) -> Mapping[str, Value]:
+        """Return the set-level values of all cases."""
+        return {}
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Return ``{name: sha256 or "seeded:<seed>"}`` of network weights in use."""
+        return {}
+
+    def curves(self, described: Any) -> Mapping[str, Any]:
+        """Return per-frame curves for reports: ``{name: (T,) array}``."""
+        return {}

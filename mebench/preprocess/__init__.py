@@ -1,0 +1,1 @@
+"""From a clip of a data set to aligned, cached frames."""

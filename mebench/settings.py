@@ -1,0 +1,71 @@
+"""Where things are for this user: command line over environment over config file over default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import yaml
+
+from mebench.errors import UsageError, did_you_mean
+from mebench.io.files import write_text
+from mebench.spec import read_mapping
+
+KNOWN_KEYS = ("cache", "weights", "jobs", "device")
+"""Plain keys; ``data.<dataset>`` and ``landmarks.<dataset>`` are known too."""
+
+
+def config_file() -> Path:
+    """Return the user's config file (``MEBENCH_CONFIG`` or the platform's place)."""
+    named = os.environ.get("MEBENCH_CONFIG")
+    return Path(named) if named else platformdirs.user_config_path("mebench") / "config.yaml"
+
+
+def cache_folder() -> Path:
+    """Return the cache folder (``MEBENCH_CACHE``, the config's ``cache``, or the platform's place)."""
+    named = os.environ.get("MEBENCH_CACHE") or get("cache")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("mebench")
+
+
+def data_root(dataset: str) -> Path | None:
+    """Return the root set for a data set: ``MEBENCH_<ID>_ROOT``, then ``data.<id>`` of the config."""
+    variable = f"MEBENCH_{dataset.upper().replace('-', '_').replace('/', '_')}_ROOT"
+    named = os.environ.get(variable) or get(f"data.{dataset}")
+    return Path(named).expanduser() if named else None
+
+
+def load() -> dict[str, Any]:
+    """Return the user's config, empty when there is none."""
+    path = config_file()
+    return read_mapping(path) if path.is_file() and path.stat().st_size else {}
+
+
+def get(key: str) -> str | None:
+    """Return a config value by dotted key, or None."""
+    node: Any = load()
+    for part in key.split(".", 1) if key.startswith(("data.", "landmarks.")) else [key]:
+        if not isinstance(node, dict) or part not in node:
+            return None
+        node = node[part]
+    return str(node)
+
+
+def set_value(key: str, value: str) -> Path:
+    """Set a config value and return the file it was written to.
+
+    Raises:
+        UsageError: for an unknown key.
+    """
+    if key not in KNOWN_KEYS and not key.startswith(("data.", "landmarks.")):
+        hint = did_you_mean(key, [*KNOWN_KEYS, "data.<dataset>"])
+        raise UsageError(f"unknown setting '{key}'.{hint}")
+    data = load()
+    node = data
+    parts = key.split(".", 1)
+    for part in parts[:-1]:
+        node = node.setdefault(part, {})
+    node[parts[-1]] = value
+    write_text(config_file(), yaml.safe_dump(data, sort_keys=True, allow_unicode=True))
+    return config_file()

@@ -1,0 +1,1 @@
+"""Submission folders: manifest, validation, packing."""

@@ -1,0 +1,1 @@
+"""SynthME: procedural faces that make action units of known size at known times."""
