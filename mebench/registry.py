@@ -1,4 +1,4 @@
-"""Finds things by id: specs on disk, classes by ``"module:Class"``, entry points of other packages."""
+"""Finds things by id: specs on disk, classes by ``"module:Class"``, other packages' specs."""
 
 from __future__ import annotations
 

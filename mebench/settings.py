@@ -24,13 +24,13 @@ def config_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the cache folder (``MEBENCH_CACHE``, the config's ``cache``, or the platform's place)."""
+    """Return the cache folder: ``MEBENCH_CACHE``, the config's ``cache``, the platform's place."""
     named = os.environ.get("MEBENCH_CACHE") or get("cache")
     return Path(named).expanduser() if named else platformdirs.user_cache_path("mebench")
 
 
 def data_root(dataset: str) -> Path | None:
-    """Return the root set for a data set: ``MEBENCH_<ID>_ROOT``, then ``data.<id>`` of the config."""
+    """Return a data set's root: ``MEBENCH_<ID>_ROOT``, then the config's ``data.<id>``, or None."""
     variable = f"MEBENCH_{dataset.upper().replace('-', '_').replace('/', '_')}_ROOT"
     named = os.environ.get(variable) or get(f"data.{dataset}")
     return Path(named).expanduser() if named else None

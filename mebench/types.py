@@ -1,6 +1,7 @@
 """The nouns of mebench; shapes and units are stated here and hold everywhere.
 
-Images are NumPy ``uint8``, RGB. Points are ``(x, y)`` in pixels, 0-based, pixel centres at integers.
+Images are NumPy ``uint8``, RGB. Points are ``(x, y)`` in pixels, 0-based, pixel centres at
+integers.
 Frame numbers are the data set's own; index 0 of an array is the onset.
 """
 

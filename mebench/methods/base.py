@@ -30,7 +30,7 @@ class Baseline(ABC):
     def __init__(self, config: BaselineConfig | None = None) -> None:
         self.config = config if config is not None else self.config_model()
 
-    def fit(
+    def fit(  # noqa: B027 - a method that does not learn keeps this
         self,
         clips: Sequence[FaceClip],
         *,
@@ -45,8 +45,8 @@ class Baseline(ABC):
     def generate(self, template: Face, driving: FaceClip) -> Frames:
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path) -> None:  # noqa: B027
         """Write what `load` needs; nothing for a method that does not learn."""
 
-    def load(self, path: Path, *, device: str) -> None:
+    def load(self, path: Path, *, device: str) -> None:  # noqa: B027
         """Read what `save` wrote."""

@@ -84,8 +84,8 @@ class Metric(ABC):
     """A family of values that share one computation.
 
     `describe` looks at one case and returns something picklable and small; it runs in parallel
-    workers. For ``clip`` values `clip_values` reads it; for ``set`` values `set_values` reads all of
-    them together. A family may have both.
+    workers. For ``clip`` values `clip_values` reads it; for ``set`` values `set_values` reads all
+    of them together. A family may have both.
     """
 
     infos: ClassVar[tuple[MetricInfo, ...]]

@@ -1,0 +1,99 @@
+"""What a result was made with: versions, device, threads, git; and seeds for all of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mebench import __version__
+from mebench.errors import UsageError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "scikit-image",
+    "opencv-python",
+    "pillow",
+    "av",
+    "lightning-fabric",
+    "lpips",
+    "pytorch-fid",
+    "face-alignment",
+    "dlib-bin",
+    "face_recognition_models",
+)
+
+
+def package_versions() -> dict[str, str | None]:
+    """Return the installed version of each package that can change a number, None when absent."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def describe(device: str) -> dict[str, object]:
+    """Return the environment part of a record: no path, user or host name in it."""
+    return {
+        "mebench": __version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpu_count": os.cpu_count(),
+        "device": device,
+        "packages": package_versions(),
+        "git": git_revision(),
+    }
+
+
+def git_revision() -> str | None:
+    """Return the commit of the checkout mebench runs from, with ``+`` when it was changed."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def choose_device(name: str) -> str:
+    """Return a torch device name for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: for an unknown device or CUDA where there is none.
+    """
+    if name == "cpu":
+        return "cpu"
+    if name != "auto" and name != "cuda" and not name.startswith("cuda:"):
+        raise UsageError(f"unknown device '{name}': expected auto, cpu, cuda or cuda:N")
+    import torch
+
+    if name == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    count = torch.cuda.device_count()
+    index = name.partition(":")[2] or "0"
+    if not index.isdigit() or int(index) >= count:
+        raise UsageError(
+            f"device '{name}' is not here ({count} CUDA devices found); use --device cpu"
+        )
+    return f"cuda:{index}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
