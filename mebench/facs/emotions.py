@@ -1,0 +1,62 @@
+"""Emotion names as data sets spell them, and the classes recognition papers map them to."""
+
+from __future__ import annotations
+
+from mebench.errors import DatasetError, did_you_mean
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "happiness": ("happy", "positive", "po"),
+    "surprise": ("surprised", "sur"),
+    "disgust": ("disgusted",),
+    "repression": ("repressed",),
+    "anger": ("angry",),
+    "contempt": (),
+    "sadness": ("sad",),
+    "fear": ("fearful",),
+    "others": ("other",),
+    "negative": ("ne",),
+}
+"""Canonical name and the other spellings that mean it."""
+
+_CANONICAL = {word: name for name, words in SPELLINGS.items() for word in (name, *words)}
+_THREE_CLASS = {
+    "happiness": "positive",
+    "surprise": "surprise",
+    "disgust": "negative",
+    "repression": "negative",
+    "anger": "negative",
+    "contempt": "negative",
+    "sadness": "negative",
+    "fear": "negative",
+    "negative": "negative",
+}
+_LEFT_OUT = {"casme2": {"sadness", "fear"}}
+
+
+def canonical_emotion(raw: object) -> str:
+    """Return the canonical name of an emotion cell.
+
+    Raises:
+        DatasetError: for an unknown word, with the nearest known one.
+
+    >>> canonical_emotion(" Happy ")
+    'happiness'
+    """
+    word = " ".join(str(raw).split()).lower()
+    if word in _CANONICAL:
+        return _CANONICAL[word]
+    shown = word if len(word) <= 40 else word[:37] + "..."
+    raise DatasetError(f"unknown emotion {shown!r}.{did_you_mean(word, SPELLINGS)}")
+
+
+def three_class(dataset: str, emotion: str) -> str | None:
+    """Return "negative", "positive" or "surprise", or None where MEGC2019 leaves the emotion out.
+
+    Source: MEGC2019 composite list; CASME II sadness and fear are left out, SAMM's are negative.
+
+    >>> three_class("samm", "fear"), three_class("casme2", "fear")
+    ('negative', None)
+    """
+    if emotion in _LEFT_OUT.get(dataset, ()):
+        return None
+    return _THREE_CLASS.get(emotion)
