@@ -1,0 +1,202 @@
+"""Still images in and out: decoding within limits, frame folders, and a digest of pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pil
+from PIL import ImageOps, UnidentifiedImageError
+
+from mebench.errors import DatasetError
+from mebench.io.files import atomic_path
+from mebench.types import Frames, Image
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+MAX_PIXELS = 64_000_000
+"""Largest image that is decoded."""
+MAX_CLIP_BYTES = 4 << 30
+"""Largest clip that is decoded into memory at once."""
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
+
+
+def read_image(path: Path | str) -> Image:
+    """Return an image file as RGB, grey repeated in three channels, turned upright by its EXIF tag.
+
+    Shapes: (H, W, 3) uint8.
+
+    Raises:
+        DatasetError: for a file that is missing, empty, cut short, too large or no image.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); copy the file again") from (
+            error
+        )
+    if not data:
+        raise DatasetError(f"{path}: the file is empty (0 bytes); copy it again from the original")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Pil.open(io.BytesIO(data), formats=_FORMATS) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise DatasetError(
+                        f"{path}: {width}x{height} pixels; at most {MAX_PIXELS} are read, shrink it"
+                    )
+                return _rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise DatasetError(
+            f"{path}: not an image (jpg, png, bmp, tif), or its head is damaged; copy it again"
+        ) from error
+    except Pil.DecompressionBombError as error:
+        raise DatasetError(f"{path}: more than {MAX_PIXELS} pixels; shrink it") from error
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DatasetError(f"{path}: damaged or cut short ({reason}); copy it again") from error
+
+
+def iter_frames(paths: Sequence[Path]) -> Iterator[Image]:
+    """Yield the images of a clip one by one.
+
+    Raises:
+        DatasetError: as `read_image`, and when a frame has another size than the first.
+    """
+    first: tuple[int, ...] | None = None
+    for path in paths:
+        image = read_image(path)
+        first = first or image.shape
+        if image.shape != first:
+            raise DatasetError(
+                f"{path}: {image.shape[1]}x{image.shape[0]} pixels, but the clip's first frame has "
+                f"{first[1]}x{first[0]}; all frames of a clip must have one size"
+            )
+        yield image
+
+
+def read_frames(paths: Sequence[Path]) -> Frames:
+    """Return the images of a clip as one array.
+
+    Shapes: (T, H, W, 3) uint8.
+
+    Raises:
+        DatasetError: as `iter_frames`, for no paths, and for a clip too large for memory.
+    """
+    if not paths:
+        raise DatasetError("a clip without frames cannot be read; check its folder")
+    frames: Frames | None = None
+    for index, image in enumerate(iter_frames(paths)):
+        if frames is None:
+            if image.nbytes * len(paths) > MAX_CLIP_BYTES:
+                raise DatasetError(
+                    f"{paths[0].parent}: {len(paths)} frames of {image.shape[1]}x{image.shape[0]} "
+                    f"need more than {MAX_CLIP_BYTES >> 30} GiB; shorten or shrink the clip"
+                )
+            frames = np.empty((len(paths), *image.shape), np.uint8)
+        frames[index] = image
+    if frames is None:
+        raise DatasetError("a clip without frames cannot be read; check its folder")
+    return frames
+
+
+def write_png(path: Path | str, image: NDArray[np.uint8]) -> None:
+    """Write an (H, W, 3) RGB or (H, W) grey image as PNG, whole or not at all."""
+    with atomic_path(Path(path)) as temporary:
+        Pil.fromarray(np.ascontiguousarray(image)).save(temporary, format="PNG", compress_level=3)
+
+
+def pixel_digest(frames: Iterable[NDArray[np.uint8]]) -> str:
+    """Return the sha256 over the shape and raw bytes of frames, given as array or one by one.
+
+    >>> frames = np.zeros((2, 4, 4, 3), np.uint8)
+    >>> pixel_digest(frames) == pixel_digest(iter(frames))
+    True
+    """
+    digest = hashlib.sha256()
+    count = 0
+    for frame in frames:
+        if frame.dtype != np.uint8:
+            raise TypeError(f"a frame must be uint8, got {frame.dtype}")
+        digest.update(("x".join(map(str, frame.shape)) + ";").encode())
+        digest.update(np.ascontiguousarray(frame).data)
+        count += 1
+    digest.update(f"{count} frames".encode())
+    return digest.hexdigest()
+
+
+def frame_number(name: str) -> int | None:
+    """Return the last run of digits of a file name without its extension, or None.
+
+    >>> frame_number("reg_img0046.jpg"), frame_number("006_05562.jpg")
+    (46, 5562)
+    """
+    runs = re.findall(r"[0-9]+", os.path.splitext(name)[0])
+    return int(runs[-1]) if runs else None
+
+
+def index_folder(folder: Path) -> dict[int, Path]:
+    """Return ``{frame number: path}`` of the images in a folder, ascending.
+
+    Raises:
+        DatasetError: when the folder cannot be listed or two files have one number.
+    """
+    found: dict[int, Path] = {}
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed ({error.strerror})") from error
+    for name in names:
+        if name.startswith(".") or os.path.splitext(name)[1].lower() not in EXTENSIONS:
+            continue
+        number = frame_number(name)
+        if number is None:
+            continue
+        if number in found:
+            raise DatasetError(
+                f"{folder}: '{found[number].name}' and '{name}' both are frame {number}; "
+                "remove one of them"
+            )
+        found[number] = folder / name
+    return dict(sorted(found.items()))
+
+
+def damage(path: Path) -> str | None:
+    """Return why a file is surely damaged, judged by its size, head and tail, or None.
+
+    Cheap: nothing is decoded, so pixels damaged inside the file are not noticed.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as handle:
+            head = handle.read(16)
+            handle.seek(max(0, size - 64))
+            tail = handle.read()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if size == 0:
+        return "empty (0 bytes)"
+    if head.startswith(b"\xff\xd8"):
+        return None if b"\xff\xd9" in tail else "cut short (no end marker)"
+    if head.startswith(b"\x89PNG"):
+        return None if b"IEND" in tail else "cut short (no end marker)"
+    if head.startswith(b"BM"):
+        stated = int.from_bytes(head[2:6], "little")
+        return f"cut short ({size} of {stated} bytes)" if size < stated else None
+    known = (b"II*\x00", b"MM\x00*", b"RIFF", b"P5", b"P6", b"GIF8")
+    return None if head.startswith(known) else "not an image"
+
+
+def _rgb(image: Pil.Image) -> Image:
+    if image.mode in {"I;16", "I;16B", "I;16L", "I"}:
+        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
+    return np.array(image.convert("RGB"), dtype=np.uint8)
