@@ -1,0 +1,180 @@
+"""Checks a submission against a protocol and reads its frames."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mebench.errors import SubmissionError
+from mebench.protocol import Limits
+from mebench.submission.manifest import MANIFEST, MAX_BYTES, Manifest, read_manifest
+from mebench.submission.png import decode_png
+from mebench.submission.source import Source, open_source
+from mebench.types import Frames, Pair
+
+_FRAME = re.compile(r"(\d{5})\.png")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a protocol asks of a submission.
+
+    Attributes:
+        protocol: protocol id.
+        n_frames: number of frames by pair.
+        size: side of a frame, pixels.
+        allow_gray: whether one-channel PNGs are accepted.
+        limits: upper bounds.
+    """
+
+    protocol: str
+    n_frames: Mapping[Pair, int]
+    size: int
+    allow_gray: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An opened submission whose names and counts were checked; frames are decoded on demand."""
+
+    path: Path
+    manifest: Manifest
+    requirement: Requirement
+    missing: tuple[Pair, ...] = ()
+
+    def frames(self, pair: Pair) -> Frames:
+        """Decode and return the frames (T, H, W, 3) of a pair.
+
+        Raises:
+            SubmissionError: for a damaged frame or one of another kind or size.
+        """
+        return _decode(open_source(self.path), pair, self.requirement)
+
+    def pixel_digest(self) -> str:
+        """Return the sha256 over the decoded pixels of every pair, in order of the pairs.
+
+        The same for a folder, its zip, and PNGs compressed again.
+        """
+        source = open_source(self.path)
+        digest = hashlib.sha256()
+        for pair in sorted(self.requirement.n_frames, key=lambda p: p.key):
+            if pair not in self.missing:
+                frames = _decode(source, pair, self.requirement)
+                digest.update(f"{pair.key}:{frames.shape}".encode())
+                digest.update(np.ascontiguousarray(frames).tobytes())
+        return digest.hexdigest()
+
+
+def check_submission(
+    path: Path, requirement: Requirement, *, decode: bool = True
+) -> tuple[Submission | None, list[str]]:
+    """Return the submission (None when refused) and all problems found, not only the first.
+
+    Missing outputs alone do not refuse it here; they are listed in `Submission.missing`.
+    """
+    try:
+        source = open_source(path)
+    except SubmissionError as error:
+        return None, [str(error)]
+    problems: list[str] = []
+    manifest = _manifest(source, requirement, problems)
+    missing = _check_outputs(source, requirement, problems)
+    if decode and not problems:
+        for pair in requirement.n_frames:
+            if pair not in missing:
+                try:
+                    _decode(source, pair, requirement)
+                except SubmissionError as error:
+                    problems.append(str(error))
+    if manifest is None or problems:
+        return None, problems
+    return Submission(path, manifest, requirement, tuple(missing)), []
+
+
+def open_submission(
+    path: Path, requirement: Requirement, *, allow_missing: bool = False
+) -> Submission:
+    """Return a checked submission.
+
+    Raises:
+        SubmissionError: with the first problem and the number of the others.
+    """
+    submission, problems = check_submission(path, requirement, decode=False)
+    if submission is not None and submission.missing and not allow_missing:
+        problems = [f"{path.name}: output {pair.key} is missing" for pair in submission.missing]
+    if submission is None or problems:
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        raise SubmissionError(problems[0] + more)
+    return submission
+
+
+def _manifest(source: Source, requirement: Requirement, problems: list[str]) -> Manifest | None:
+    where = f"{source.label}/{MANIFEST}"
+    if MANIFEST not in source.names():
+        problems.append(f"{where}: missing; it must stand at the top of the submission")
+        return None
+    try:
+        manifest = read_manifest(source.read(MANIFEST, MAX_BYTES), where)
+    except SubmissionError as error:
+        problems.append(str(error))
+        return None
+    if manifest.protocol != requirement.protocol:
+        problems.append(
+            f"{where}: made for protocol '{manifest.protocol}', expected '{requirement.protocol}'"
+        )
+    return manifest
+
+
+def _check_outputs(source: Source, requirement: Requirement, problems: list[str]) -> list[Pair]:
+    numbers: dict[Pair, list[int]] = defaultdict(list)
+    for name in source.names():
+        if name == MANIFEST:
+            continue
+        parts = name.split("/")
+        match = _FRAME.fullmatch(parts[-1])
+        if len(parts) != 4 or parts[0] != "frames" or match is None:
+            problems.append(
+                f"{source.label}/{name}: not expected; frames are frames/TEMPLATE/DRIVING/00000.png"
+            )
+            continue
+        pair = Pair(parts[1], parts[2])
+        if pair not in requirement.n_frames:
+            problems.append(
+                f"{source.label}/frames/{pair.key}: not an output of '{requirement.protocol}'"
+            )
+            continue
+        numbers[pair].append(int(match[1]))
+    problems[:] = list(dict.fromkeys(problems))
+    for pair, wanted in requirement.n_frames.items():
+        found = sorted(numbers.get(pair, []))
+        if found and found != list(range(wanted)):
+            gaps = sorted(set(range(wanted)) - set(found))
+            hint = f", first missing {gaps[0]:05d}.png" if gaps else ""
+            problems.append(
+                f"{source.label}/frames/{pair.key}: {len(found)} frames, "
+                f"expected {wanted} numbered from 00000{hint}"
+            )
+    return [pair for pair in requirement.n_frames if pair not in numbers]
+
+
+def _decode(source: Source, pair: Pair, requirement: Requirement) -> Frames:
+    frames = []
+    for number in range(requirement.n_frames[pair]):
+        name = f"frames/{pair.key}/{number:05d}.png"
+        data = source.read(name, requirement.limits.max_frame_bytes)
+        frames.append(
+            decode_png(
+                data,
+                f"{source.label}/{name}",
+                size=requirement.size,
+                allow_gray=requirement.allow_gray,
+            )
+        )
+    return np.stack(frames)
