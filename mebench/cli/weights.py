@@ -1,0 +1,130 @@
+"""``mebench weights``: list, fetch, verify and import published network weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mebench import weights as store
+from mebench.errors import WeightsError
+
+
+@click.group(name="weights")
+def weights() -> None:
+    """Published network weights: licence, URL, sha256, place."""
+
+
+@weights.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_weights(as_json: bool) -> None:
+    """Show every known file of weights and whether it is here."""
+    rows = [_row(name) for name in store.TABLE]
+    if as_json:
+        click.echo(json.dumps({"store": str(store.store_folder()), "weights": rows}, indent=2))
+        return
+    width = max(len(name) for name in store.TABLE)
+    for row in rows:
+        state = "present" if row["present"] else "missing"
+        click.echo(f"{row['name']:<{width}}  {state}  {row['title']} (for {row['used_by']})")
+        click.echo(f"{'':<{width}}  {row['url'] or row['package']}; {row['licence']}")
+        digits = str(row["sha256"] or "none published")[:14]
+        click.echo(f"{'':<{width}}  sha256 {digits} ({row['hash']}); {row['path']}")
+    click.echo(f"store: {store.store_folder()}", err=True)
+
+
+@weights.command(name="fetch")
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Fetch every file that can be downloaded.")
+def fetch_weights(names: tuple[str, ...], everything: bool) -> None:
+    """Download weights NAMES into the store (the only command that uses the network)."""
+    if everything:
+        names = tuple(name for name, found in store.TABLE.items() if found.url)
+    if not names:
+        raise click.UsageError(
+            "name the weights to fetch, or give --all; see: mebench weights list"
+        )
+    for name in names:
+        found = store.entry(name)
+        click.echo(f"{name}: licence: {found.licence}", err=True)
+        click.echo(f"{name}: {store.fetch(name, _Bar())}")
+
+
+@weights.command(name="verify")
+@click.argument("names", nargs=-1)
+def verify_weights(names: tuple[str, ...]) -> None:
+    """Check the sha256 of weights NAMES, or of all that are here."""
+    bad = []
+    for name in names or [name for name in store.TABLE if store.is_present(name)]:
+        try:
+            actual = store.verify(name)
+        except WeightsError as error:
+            bad.append(str(error))
+            continue
+        status = store.entry(name).hash_status
+        words = {"full": "ok", "prefix": "ok (leading digits)"}.get(status, "cannot be verified")
+        click.echo(f"{name}: {words} {actual}")
+    for line in bad[1:]:
+        click.echo(f"error: {line}", err=True)
+    if bad:
+        raise WeightsError(bad[0])
+
+
+@weights.command(name="import")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+def import_weights(name: str, file: Path) -> None:
+    """Copy FILE, which you have, into the store as weights NAME."""
+    click.echo(f"{name}: {store.import_file(name, file)}")
+
+
+def _row(name: str) -> dict[str, str | bool | None]:
+    found = store.entry(name)
+    return {
+        "name": name,
+        "title": found.title,
+        "used_by": found.used_by,
+        "present": store.is_present(name),
+        "path": str(store.path(name)),
+        "url": found.url,
+        "package": found.package,
+        "licence": found.licence,
+        "sha256": found.sha256,
+        "hash": found.hash_status,
+        "get": store.how_to_get(name),
+    }
+
+
+class _Bar:
+    """Draws downloads on stderr, on a terminal only."""
+
+    def task(self, name: str, total: int | None = None, done: int = 0) -> _BarTask:
+        return _BarTask(name, total, done)
+
+
+class _BarTask:
+    def __init__(self, name: str, total: int | None, done: int) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        self._number = self._bar.add_task(name, total=total, completed=done)
+
+    def __enter__(self) -> _BarTask:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        """Move the bar by `n` bytes."""
+        self._bar.advance(self._number, n)

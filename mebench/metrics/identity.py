@@ -1,0 +1,127 @@
+"""Identity: distance of dlib's face embeddings between template and generated frames."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench import weights
+from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.frames import sample_indices
+from mebench.types import Image, Points
+
+_NAME = "dlib-face-recognition"
+_FRAMES = 3
+_KEYS = ("identity_distance", "identity_cosine", "aed")
+
+
+class Identity(Metric):
+    """Embedding distance of a few generated frames to the template and to the right answer.
+
+    Faces are cut out by the template's landmarks, so no detector runs. dlib's bound for one person,
+    .6, says little here: two templates can be .5 apart; .15 is good.
+
+    Args:
+        frames: frames looked at in each clip.
+    """
+
+    infos: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo(
+            "identity_distance",
+            "identity distance",
+            low=0.0,
+            higher_is_better=False,
+            needs=("template", "identity"),
+        ),
+        MetricInfo(
+            "identity_cosine",
+            "identity cosine",
+            low=-1.0,
+            high=1.0,
+            needs=("template", "identity"),
+        ),
+        MetricInfo(
+            "aed",
+            "embedding distance to reference",
+            low=0.0,
+            higher_is_better=False,
+            needs=("reference", "identity"),
+        ),
+    )
+
+    def __init__(self, *, frames: int = _FRAMES) -> None:
+        self.frames = frames
+
+    def describe(self, case: Case) -> Mapping[str, Value]:
+        """Return the values themselves; they are small."""
+        lacking = _lacking()
+        if lacking:
+            return {key: Missing(lacking) for key in _KEYS}
+        points = case.template.landmarks
+        indices = sample_indices(len(case.generated), self.frames, case.driving.apex_index)
+        ours = [embedding(np.asarray(case.generated[t]), points) for t in indices]
+        template = embedding(case.template.image, points)
+        distances = [float(np.linalg.norm(e - template)) for e in ours]
+        cosines = [_cosine(e, template) for e in ours]
+        values: dict[str, Value] = {
+            "identity_distance": float(np.mean(distances)),
+            "identity_cosine": float(np.mean(cosines)),
+            "aed": Missing("the protocol has no reference frames"),
+        }
+        if case.reference is not None:
+            right = case.reference.frames
+            pairs = [(e, t) for e, t in zip(ours, indices, strict=True) if t < len(right)]
+            gaps = [np.linalg.norm(e - embedding(np.asarray(right[t]), points)) for e, t in pairs]
+            values["aed"] = float(np.mean(gaps))
+        return values
+
+    def clip_values(self, described: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return the values of one case."""
+        return described
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Return the hash of the embedding network."""
+        return {} if _lacking() else {_NAME: weights.verify(_NAME)}
+
+
+def embedding(image: Image, landmarks: Points) -> NDArray[np.float64]:
+    """Return dlib's 128-d embedding of the face whose 68 landmarks are given.
+
+    Shapes: image (H, W, 3) uint8; landmarks (68, 2) pixels; returns (128,).
+    """
+    import dlib
+
+    left, top = (int(v) for v in np.floor(landmarks.min(axis=0)))
+    right, bottom = (int(v) for v in np.ceil(landmarks.max(axis=0)))
+    points = [dlib.point(round(float(x)), round(float(y))) for x, y in landmarks]
+    face = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), points)
+    vector = _network(str(weights.path(_NAME))).compute_face_descriptor(
+        np.ascontiguousarray(image), face
+    )
+    return np.asarray(vector, dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=1)
+def _network(place: str) -> Any:
+    import dlib
+
+    weights.verify(_NAME)
+    return dlib.face_recognition_model_v1(place)
+
+
+def _lacking() -> str:
+    """Return why no embedding can be had, or an empty string."""
+    import importlib.util
+
+    if importlib.util.find_spec("dlib") is None or not weights.is_present(_NAME):
+        return "needs dlib: pip install 'mebench[dlib]'"
+    return ""
+
+
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))

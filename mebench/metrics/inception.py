@@ -1,0 +1,154 @@
+"""Pool features of the FID network, each frame computed once and kept by its pixels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench import weights
+from mebench.io.files import atomic_path
+from mebench.metrics.frames import pixel_digest
+from mebench.types import Image
+
+if TYPE_CHECKING:
+    import torch
+
+DIMENSIONS = 2048
+_NAME = "fid-inception"
+_SIZE = 299
+_LARGEST = 512
+
+
+class FidInception:
+    """pytorch-fid's Inception-v3 with verified or seeded weights, built without any download.
+
+    Args:
+        seed: seed of stand-in weights, or None for the published ones.
+        device: torch device.
+
+    Raises:
+        WeightsError: when the published weights are missing or damaged.
+    """
+
+    def __init__(self, seed: int | None, device: str) -> None:
+        inception = _structure()
+        if seed is None:
+            self.weights_id = weights.verify(_NAME)
+            state = weights.load_state(_NAME)
+        else:
+            state = weights.seeded_state(inception, seed)
+            self.weights_id = f"seeded:{seed}:{weights.state_sha256(state)}"
+        inception.load_state_dict(state)
+        self.blocks: torch.nn.Module = _trunk(inception).eval().requires_grad_(False).to(device)
+        self.device = device
+
+    def features(self, image: Image) -> NDArray[np.float32]:
+        """Return the pool features (2048,) of one image (H, W, 3) uint8.
+
+        One image at a time: the same bits whatever else is being scored.
+        """
+        import torch
+        import torch.nn.functional as F
+
+        planes = np.ascontiguousarray(_at_most(image, _LARGEST).transpose(2, 0, 1))
+        with torch.inference_mode():
+            batch = torch.from_numpy(planes)[None].to(self.device, torch.float32) / 255.0
+            batch = F.interpolate(batch, (_SIZE, _SIZE), mode="bilinear", align_corners=False)
+            pooled = self.blocks(2 * batch - 1)
+        found: NDArray[np.float32] = pooled.reshape(DIMENSIONS).cpu().numpy()
+        return found
+
+
+@functools.lru_cache(maxsize=2)
+def network(place: str, seed: int | None, device: str) -> FidInception:
+    """Return the network, once a process; `place` tells one store of weights from another."""
+    return FidInception(seed, device)
+
+
+def cached_features(
+    images: Sequence[Image], net: FidInception, cache: Path | None
+) -> NDArray[np.float32]:
+    """Return the features (N, 2048) of images, computing those only that `cache` does not hold."""
+    folder = None
+    if cache is not None:
+        folder = cache / "inception" / net.weights_id.rsplit(":", 1)[-1][:16]
+    return np.stack([_one(image, net, folder) for image in images])
+
+
+def as_gray(image: Image) -> Image:
+    """Return the image in grey, replicated to three channels (ITU-R 601 weights, as Pillow's)."""
+    from PIL import Image as Pillow
+
+    plane = np.asarray(Pillow.fromarray(np.ascontiguousarray(image)).convert("L"))
+    return np.repeat(plane[..., None], 3, axis=2)
+
+
+def _one(image: Image, net: FidInception, folder: Path | None) -> NDArray[np.float32]:
+    if folder is None:
+        return net.features(image)
+    digest = pixel_digest(image)
+    place = folder / digest[:2] / f"{digest}.npy"
+    kept = _read(place)
+    if kept is not None:
+        return kept
+    found = net.features(image)
+    with atomic_path(place) as temporary:
+        np.save(temporary, found, allow_pickle=False)
+    return found
+
+
+def _read(place: Path) -> NDArray[np.float32] | None:
+    if not place.is_file():
+        return None
+    try:
+        kept = np.load(place, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        return None  # a damaged entry is computed again and replaced
+    return kept if kept.shape == (DIMENSIONS,) and kept.dtype == np.float32 else None
+
+
+def _at_most(image: Image, largest: int) -> Image:
+    """Shrink to `largest` with antialiasing: the network's own resize would skip pixels."""
+    from PIL import Image as Pillow
+
+    height, width = image.shape[:2]
+    scale = largest / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Pillow.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize(size, Pillow.Resampling.BILINEAR))
+
+
+def _structure() -> Any:
+    """Return torchvision's Inception-v3 with pytorch-fid's blocks, without weights."""
+    import torch
+    from pytorch_fid import inception as fid
+    from torchvision.models import inception_v3
+
+    # pytorch-fid's own constructor downloads, so its blocks are put into the network here.
+    with torch.random.fork_rng(devices=[]):
+        net = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
+        for name, channels, pool in (("5b", 192, 32), ("5c", 256, 64), ("5d", 288, 64)):
+            setattr(net, f"Mixed_{name}", fid.FIDInceptionA(channels, pool_features=pool))
+        for name, channels in (("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)):
+            setattr(net, f"Mixed_{name}", fid.FIDInceptionC(768, channels_7x7=channels))
+        net.Mixed_7b = fid.FIDInceptionE_1(1280)
+        net.Mixed_7c = fid.FIDInceptionE_2(2048)
+    return net
+
+
+def _trunk(net: Any) -> torch.nn.Module:
+    """Return the layers up to the pooled features, in order."""
+    from torch import nn
+
+    early = (net.Conv2d_1a_3x3, net.Conv2d_2a_3x3, net.Conv2d_2b_3x3, nn.MaxPool2d(3, 2))
+    middle = (net.Conv2d_3b_1x1, net.Conv2d_4a_3x3, nn.MaxPool2d(3, 2))
+    mixed = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
+    late = [getattr(net, f"Mixed_{name}") for name in mixed]
+    return nn.Sequential(*early, *middle, *late, nn.AdaptiveAvgPool2d(1))

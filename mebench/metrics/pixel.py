@@ -1,0 +1,108 @@
+"""Pixel fidelity: PSNR and SSIM to the right answer, SSIM of the first frame to the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.frames import sample_indices
+from mebench.types import Frames, Image
+
+PSNR_CAP_DB = 100.0
+"""What equal frames get; at 256 x 256, two of 196608 values off by one are 98 dB."""
+_RADIUS = 5
+_SIGMA = 1.5
+_C1 = (0.01 * 255) ** 2
+_C2 = (0.03 * 255) ** 2
+_NO_REFERENCE = "the protocol has no reference frames"
+
+
+def psnr_db(frames: Frames, other: Frames) -> float:
+    """Return the peak signal-to-noise ratio over all frames together.
+
+    The squared error is averaged over the clip before the logarithm, so that frames which are equal
+    (frame 0 of a reconstruction) do not make it infinite; equal clips get the cap.
+
+    Shapes: frames, other (T, H, W, 3) uint8.
+    Units: dB.
+    Range: up to 100, higher is better.
+    """
+    total = 0.0
+    for a, b in zip(frames, other, strict=True):
+        difference = a.astype(np.int32) - b.astype(np.int32)
+        total += float(np.sum(difference * difference, dtype=np.int64))
+    if total == 0.0:
+        return PSNR_CAP_DB
+    return min(PSNR_CAP_DB, 10.0 * float(np.log10(255.0**2 * frames.size / total)))
+
+
+def ssim(image: Image, other: Image) -> float:
+    """Return the structural similarity, the mean over pixels and channels.
+
+    Gaussian window of 11 pixels, sigma 1.5, population covariance, the border of 5 pixels left out.
+
+    Shapes: image, other (H, W, 3) uint8, both sides at least 11.
+    Range: -1..1, higher is better.
+    Source: Wang et al., Image quality assessment, IEEE TIP 2004, equation 13.
+    """
+    x, y = image.astype(np.float64), other.astype(np.float64)
+    mean_x, mean_y = _blur(x), _blur(y)
+    var_x = _blur(x * x) - mean_x * mean_x
+    var_y = _blur(y * y) - mean_y * mean_y
+    covariance = _blur(x * y) - mean_x * mean_y
+    top = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
+    bottom = (mean_x * mean_x + mean_y * mean_y + _C1) * (var_x + var_y + _C2)
+    inside = slice(_RADIUS, -_RADIUS)
+    return float(np.mean((top / bottom)[inside, inside]))
+
+
+def _kernel() -> NDArray[np.float64]:
+    offsets = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
+    weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
+    normalised: NDArray[np.float64] = weights / weights.sum()
+    return normalised
+
+
+_KERNEL = _kernel()
+
+
+def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    blurred = cv2.sepFilter2D(image, cv2.CV_64F, _KERNEL, _KERNEL, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, dtype=np.float64)
+
+
+class Pixel(Metric):
+    """PSNR and SSIM of all frames against the reference, and of the first against the template."""
+
+    infos: ClassVar[tuple[MetricInfo, ...]] = (
+        MetricInfo("psnr_db", "PSNR", "dB", high=PSNR_CAP_DB, needs=("reference",)),
+        MetricInfo("ssim", "SSIM", low=-1.0, high=1.0, needs=("reference",)),
+        MetricInfo("ssim_template", "SSIM to template", low=-1.0, high=1.0, needs=("template",)),
+        MetricInfo("onset_fidelity", "onset fidelity", low=-1.0, high=1.0, needs=("template",)),
+    )
+
+    def describe(self, case: Case) -> Mapping[str, Value]:
+        """Return the values themselves; they are small."""
+        generated, template = case.generated, case.template.image
+        sampled = sample_indices(len(generated), 3, case.driving.apex_index)
+        values: dict[str, Value] = {
+            "onset_fidelity": ssim(generated[0], template),
+            "ssim_template": float(np.mean([ssim(generated[t], template) for t in sampled])),
+        }
+        if case.reference is None:
+            return {**values, "psnr_db": Missing(_NO_REFERENCE), "ssim": Missing(_NO_REFERENCE)}
+        # The validator lets a clip be two frames longer or shorter than its reference.
+        length = min(len(generated), len(case.reference.frames))
+        pairs = zip(generated[:length], case.reference.frames[:length], strict=True)
+        values["ssim"] = float(np.mean([ssim(a, b) for a, b in pairs]))
+        values["psnr_db"] = psnr_db(generated[:length], case.reference.frames[:length])
+        return values
+
+    def clip_values(self, described: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return the values of one case."""
+        return described

@@ -1,0 +1,215 @@
+"""Intervals, paired tests and ranks; the unit that is resampled is the subject, never the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.errors import UsageError, did_you_mean
+
+Statistic = Literal["mean", "median"]
+_BLOCK = 200
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile bootstrap interval.
+
+    Attributes:
+        value: the statistic of the data.
+        low: lower end.
+        high: upper end.
+        level: coverage aimed at.
+        n: values.
+        groups: units that were resampled.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    n: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much `a` exceeds `b` on the same pairs.
+
+    Attributes:
+        mean: mean of a - b.
+        interval: bootstrap interval of the mean over groups, None below 2 groups.
+        p_value: two-sided sign-flip permutation test of the groups' mean differences.
+        p_wilcoxon: two-sided Wilcoxon signed-rank test of the same; None when all are zero.
+        effect: mean difference of the groups over their standard deviation (Cohen's d_z), or None.
+        wins: pairs with a > b.
+        losses: pairs with a < b.
+        n: pairs.
+        groups: units that were resampled and permuted.
+    """
+
+    mean: float
+    interval: Interval | None
+    p_value: float | None
+    p_wilcoxon: float | None
+    effect: float | None
+    wins: int
+    losses: int
+    n: int
+    groups: int
+
+
+def bootstrap_interval(
+    values: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+    statistic: Statistic = "mean",
+) -> Interval | None:
+    """Return the percentile bootstrap interval, resampling whole groups; None below 2 groups.
+
+    Args:
+        values: finite numbers, one a pair.
+        groups: unit of each value, such as the driving clip's subject; None: each value its own.
+        level: coverage.
+        resamples: bootstrap samples.
+        seed: of the resampling; equal input and seed give equal ends.
+        statistic: ``mean`` or ``median``.
+
+    Raises:
+        UsageError: for non-finite values, unequal lengths or an unknown statistic.
+    Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 3.8.
+    """
+    data, codes, count = _grouped(values, groups)
+    if statistic not in ("mean", "median"):
+        hint = did_you_mean(statistic, ("mean", "median"))
+        raise UsageError(f"unknown statistic '{statistic}'.{hint}")
+    if not 0.0 < level < 1.0 or resamples < 1:
+        raise UsageError(f"expected 0 < level < 1 and resamples >= 1, got {level}, {resamples}")
+    if count < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, count, size=(resamples, count))
+    if statistic == "mean":
+        drawn = _resampled_means(data, codes, count, draws)
+    else:
+        members = [data[codes == g] for g in range(count)]
+        drawn = np.array([np.median(np.concatenate([members[g] for g in d])) for d in draws])
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    value = float(np.mean(data) if statistic == "mean" else np.median(data))
+    return Interval(value, float(low), float(high), level, len(data), count)
+
+
+def paired_difference(
+    a: Sequence[float],
+    b: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two methods on the same pairs.
+
+    The tests see one number a group, its mean difference, because clips of one subject are not
+    independent. The permutation test is exact while 2**groups is at most `resamples`.
+
+    Raises:
+        UsageError: for non-finite values or unequal lengths.
+    """
+    from scipy.stats import permutation_test, wilcoxon
+
+    if len(a) != len(b):
+        raise UsageError(f"paired values differ in number: {len(a)} and {len(b)}")
+    data, codes, count = _grouped(np.subtract(a, b).tolist(), groups)
+    interval = bootstrap_interval(
+        data.tolist(), groups, level=level, resamples=resamples, seed=seed
+    )
+    means = np.bincount(codes, data, count) / np.bincount(codes, minlength=count)
+    p_value = p_wilcoxon = effect = None
+    if count >= 2:
+        p_value = float(
+            permutation_test(
+                (means,),
+                np.mean,
+                permutation_type="samples",
+                vectorized=True,
+                n_resamples=resamples,
+                rng=np.random.default_rng(seed),
+            ).pvalue
+        )
+        if np.any(means != 0.0):
+            p_wilcoxon = float(wilcoxon(means).pvalue)
+        spread = float(np.std(means, ddof=1))
+        effect = float(np.mean(means)) / spread if spread > 0.0 else None
+    return PairedDifference(
+        mean=float(np.mean(data)),
+        interval=interval,
+        p_value=p_value,
+        p_wilcoxon=p_wilcoxon,
+        effect=effect,
+        wins=int(np.sum(data > 0)),
+        losses=int(np.sum(data < 0)),
+        n=len(data),
+        groups=count,
+    )
+
+
+def ranks_with_ties(
+    values: Sequence[float | None], *, higher_is_better: bool, tolerance: float = 0.0
+) -> list[int | None]:
+    """Return competition ranks, 1 for the best; values within `tolerance` of the best tied share one.
+
+    A missing value (None or NaN) has no rank.
+
+    >>> ranks_with_ties([0.8, None, 0.9, 0.8, 0.1], higher_is_better=True)
+    [2, None, 1, 2, 4]
+    """
+    sign = -1.0 if higher_is_better else 1.0
+    present = [(sign * v, i) for i, v in enumerate(values) if v is not None and not np.isnan(v)]
+    present.sort()
+    ranks: list[int | None] = [None] * len(values)
+    leader, rank = None, 0
+    for position, (value, index) in enumerate(present, start=1):
+        if leader is None or value - leader > tolerance:
+            leader, rank = value, position
+        ranks[index] = rank
+    return ranks
+
+
+def _grouped(
+    values: Sequence[float], groups: Sequence[Hashable] | None
+) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
+    """Return values, a group number for each in order of first appearance, and their count."""
+    data = np.asarray(values, dtype=np.float64)
+    if data.ndim != 1 or len(data) == 0:
+        raise UsageError(f"expected a non-empty list of numbers, got shape {data.shape}")
+    if not np.isfinite(data).all():
+        where = int(np.flatnonzero(~np.isfinite(data))[0])
+        raise UsageError(f"value {where} is {data[where]}; leave missing values out")
+    if groups is None:
+        return data, np.arange(len(data)), len(data)
+    if len(groups) != len(data):
+        raise UsageError(f"expected one group a value, got {len(groups)} for {len(data)}")
+    numbers: dict[Hashable, int] = {}
+    codes = np.array([numbers.setdefault(g, len(numbers)) for g in groups], dtype=np.intp)
+    return data, codes, len(numbers)
+
+
+def _resampled_means(
+    data: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    count: int,
+    draws: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    sums = np.bincount(codes, data, count)
+    sizes = np.bincount(codes, minlength=count)
+    blocks = [draws[i : i + _BLOCK] for i in range(0, len(draws), _BLOCK)]
+    return np.concatenate([sums[d].sum(axis=1) / sizes[d].sum(axis=1) for d in blocks])
