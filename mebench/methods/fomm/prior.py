@@ -46,15 +46,6 @@ def landmarks_to_prior_points(landmarks: NDArray[np.generic]) -> NDArray[np.floa
     return np.concatenate([kept, moved], axis=-2).astype(np.float32)
 
 
-def flipped_prior_order() -> list[int]:
-    """Return the order that makes the 18 points of a mirrored image mean the same places again.
-
-    Use as ``mirrored[order]``, after x -> width - 1 - x.
-    """
-    # The partners: 19-24, 27 alone, 38-43, 41-46, 48-54, 55-59, 57 alone, then the moved pairs.
-    return [1, 0, 2, 5, 6, 3, 4, 8, 7, 11, 10, 9, 13, 12, 15, 14, 17, 16]
-
-
 def prior_maps_numpy(
     points: NDArray[np.float32],
     image_size: tuple[int, int],
