@@ -1,0 +1,265 @@
+"""The controls that move the template without learning: linear-warp, reversed, mismatched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mebench.errors import UsageError, WeightsError
+from mebench.io.files import atomic_path
+from mebench.methods.base import Baseline, BaselineConfig
+from mebench.methods.fomm.config import PointsConfig
+from mebench.methods.fomm.points import eye_distance, pick
+from mebench.methods.fomm.tracks import track
+from mebench.types import Face, FaceClip, Frames, Image, Progress
+
+_POINTS = PointsConfig(point_set="face-44", tracking="flow", remove_head_motion=True)
+_STILL_PX = 1e-3
+_FIXED_POINT_STEPS = 3
+
+
+class WarpConfig(BaselineConfig):
+    """Settings of the landmark-driven warp.
+
+    Attributes:
+        amplitude: factor on the motion; 1 copies it.
+        reach: standard deviation of a point's influence, in eye distances.
+        ridge: how far the field may miss a point's motion, as a share of the kernel at 0.
+    """
+
+    amplitude: float = Field(default=1.0, ge=0.0, le=10.0)
+    reach: float = Field(default=0.28, gt=0.0, le=2.0)
+    ridge: float = Field(default=0.05, gt=0.0, le=10.0)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Tracked motion of a clip: points (K, 2) of frame 0 and displacements (T, K, 2), pixels."""
+
+    points: NDArray[np.float64]
+    displacements: NDArray[np.float64]
+
+
+def clip_motion(clip: FaceClip) -> Motion:
+    """Return the motion of a clip's face points without the head's motion.
+
+    Shapes: clip.frames (T, H, W, 3); 44 points.
+    """
+    tracks = track(clip, _POINTS)
+    return Motion(tracks.start.astype(np.float64), tracks.motion.astype(np.float64))
+
+
+def resampled(motion: Motion, length: int) -> Motion:
+    """Return the motion stretched over `length` frames, linearly in time."""
+    count = len(motion.displacements)
+    if count == length:
+        return motion
+    at = np.linspace(0.0, count - 1.0, length)
+    low = np.minimum(at.astype(int), max(count - 2, 0))
+    high = np.minimum(low + 1, count - 1)
+    part = (at - low)[:, None, None]
+    moved = motion.displacements[low] * (1 - part) + motion.displacements[high] * part
+    return Motion(motion.points, moved)
+
+
+def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames:
+    """Return the template moved by another face's motion, brought to its place, size and tilt.
+
+    The displacements between the points follow a Gaussian kernel regression that falls to zero away
+    from the face, so hair and background stand still.
+
+    Shapes: motion of T frames; returns (T, H, W, 3).
+    """
+    points = pick(template.landmarks, "face-44").astype(np.float64)
+    linear = _similarity(motion.points, points)
+    moves = config.amplitude * motion.displacements @ linear.T
+    field = _Field(template.image, points, eye_distance(template.landmarks), config)
+    return np.stack([field.warped(move) for move in moves])
+
+
+class LinearWarp(Baseline):
+    """The template warped by the driving clip's tracked face points."""
+
+    config_model = WarpConfig
+    config: WarpConfig
+
+    def generate(self, template: Face, driving: FaceClip) -> Frames:
+        """Return (T, H, W, 3): the template moved as the driving face moves."""
+        return warp_by_motion(template, clip_motion(driving), self.config)
+
+
+class Reversed(LinearWarp):
+    """The frames of linear-warp in backward order: right places, wrong times."""
+
+    def generate(self, template: Face, driving: FaceClip) -> Frames:
+        """Return (T, H, W, 3): linear-warp played backwards."""
+        return np.ascontiguousarray(super().generate(template, driving)[::-1])
+
+
+@dataclass(frozen=True)
+class _Memory:
+    key: str
+    subject: str
+    units: frozenset[int]
+    motion: Motion
+
+
+class Mismatched(Baseline):
+    """The template warped by the motion of another clip, seen in `fit`, with other action units."""
+
+    config_model = WarpConfig
+    config: WarpConfig
+    trainable = True
+
+    def __init__(self, config: BaselineConfig | None = None) -> None:
+        super().__init__(config)
+        self._memories: list[_Memory] = []
+
+    def fit(
+        self,
+        clips: Sequence[FaceClip],
+        *,
+        workdir: Path,
+        device: str,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Remember the motion of every clip."""
+        self._memories = []
+        with progress.task("track", len(clips)) as task:
+            for clip in clips:
+                units = frozenset(unit.au for unit in clip.action_units)
+                self._memories.append(_Memory(clip.key, clip.subject, units, clip_motion(clip)))
+                task.advance(note=clip.key)
+
+    def generate(self, template: Face, driving: FaceClip) -> Frames:
+        """Return (T, H, W, 3): the template moved as a face of another clip moves."""
+        other = self._chosen(driving)
+        motion = resampled(other.motion, len(driving.frames))
+        return warp_by_motion(template, motion, self.config)
+
+    def save(self, path: Path) -> None:
+        """Write the remembered motions."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "keys": np.array([m.key for m in self._memories]),
+            "subjects": np.array([m.subject for m in self._memories]),
+        }
+        for i, memory in enumerate(self._memories):
+            arrays[f"units_{i}"] = np.array(sorted(memory.units), dtype=np.int64)
+            arrays[f"points_{i}"] = memory.motion.points
+            arrays[f"displacements_{i}"] = memory.motion.displacements.astype(np.float32)
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, **arrays)
+
+    def load(self, path: Path, *, device: str) -> None:
+        """Read the remembered motions.
+
+        Raises:
+            WeightsError: when the file is not one of `save`.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                self._memories = [
+                    _Memory(
+                        str(key),
+                        str(subject),
+                        frozenset(int(u) for u in data[f"units_{i}"]),
+                        Motion(data[f"points_{i}"], data[f"displacements_{i}"].astype(np.float64)),
+                    )
+                    for i, (key, subject) in enumerate(
+                        zip(data["keys"], data["subjects"], strict=True)
+                    )
+                ]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise WeightsError(
+                f"{path}: not a checkpoint of 'mismatched' ({type(error).__name__}); train it again"
+            ) from error
+
+    def _chosen(self, driving: FaceClip) -> _Memory:
+        """Fewest shared action units, another subject if there is one, then by the clip's key."""
+        wanted = frozenset(unit.au for unit in driving.action_units)
+        others = [m for m in self._memories if m.key != driving.key]
+        if not others:
+            raise UsageError(
+                f"clip {driving.key}: 'mismatched' needs the motion of another clip, got none; "
+                "fit it on at least two clips"
+            )
+
+        def badness(memory: _Memory) -> tuple[int, bool]:
+            return len(memory.units & wanted), memory.subject == driving.subject
+
+        best = min(badness(m) for m in others)
+        candidates = sorted((m for m in others if badness(m) == best), key=lambda m: m.key)
+        number = int.from_bytes(hashlib.sha256(driving.key.encode()).digest()[:8], "big")
+        return candidates[number % len(candidates)]
+
+
+class _Field:
+    """Warps one image by displacements of its points; the kernel is solved once."""
+
+    def __init__(
+        self, image: Image, points: NDArray[np.float64], iod: float, config: WarpConfig
+    ) -> None:
+        from scipy.ndimage import spline_filter
+
+        self.image = np.ascontiguousarray(image)
+        sigma = config.reach * iod
+        height, width = image.shape[:2]
+        among = _kernel(points, points, sigma) + config.ridge * np.eye(len(points))
+        ys, xs = np.mgrid[:height, :width]
+        self.grid = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
+        solved = np.linalg.solve(among, _kernel(points, self.grid, sigma))
+        self.basis = np.ascontiguousarray(solved.T)
+        # Cubic splines are exact at any sub-pixel shift; OpenCV's remap rounds it to 1/32 pixel.
+        self.splines = [spline_filter(self.image[..., c].astype(np.float64)) for c in range(3)]
+
+    def warped(self, moves: NDArray[np.float64]) -> Image:
+        """Return the image with its points displaced by `moves` (K, 2), pixels."""
+        from scipy.ndimage import map_coordinates
+
+        height, width = self.image.shape[:2]
+        field = self.basis @ moves
+        planes = [field[:, k].reshape(height, width) for k in range(2)]
+        moving = np.flatnonzero(np.abs(field).max(axis=1) > _STILL_PX)
+        result = self.image.copy()
+        if len(moving) == 0:
+            return result
+        # The field lives on the template's pixels; its inverse is found by fixed-point steps.
+        target = self.grid[moving]
+        source = target - field[moving]
+        for _ in range(_FIXED_POINT_STEPS - 1):
+            at = source[:, ::-1].T
+            shift = [map_coordinates(p, at, order=1, mode="nearest") for p in planes]
+            source = target - np.stack(shift, axis=1)
+        rows, columns = np.divmod(moving, width)
+        for channel, spline in enumerate(self.splines):
+            values = map_coordinates(
+                spline, source[:, ::-1].T, order=3, mode="mirror", prefilter=False
+            )
+            result[rows, columns, channel] = np.clip(np.rint(values), 0, 255)
+        return result
+
+
+def _kernel(a: NDArray[np.float64], b: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Gaussian of the distances, (len(a), len(b))."""
+    x = (a[:, None, 0] - b[None, :, 0]) / sigma
+    y = (a[:, None, 1] - b[None, :, 1]) / sigma
+    kernel: NDArray[np.float64] = np.exp(-0.5 * (x * x + y * y))
+    return kernel
+
+
+def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scale and rotation (2, 2) of the least-squares similarity from `start` to `end`."""
+    a, b = start - start.mean(axis=0), end - end.mean(axis=0)
+    size = np.sum(a * a)
+    if size == 0.0:
+        raise UsageError("landmarks: all points coincide; prepare the clip again")
+    grow = np.sum(a * b) / size
+    turn = np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / size
+    return np.array([[grow, -turn], [turn, grow]])
