@@ -1,0 +1,314 @@
+"""`mebench run baseline`: data, preparation, training, generation, scoring, report; resumable.
+
+Each stage finds what it finished before: a run cut at any point and started again with the same
+settings ends in the same record.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mebench import environment
+from mebench.errors import UsageError
+from mebench.io.files import write_json
+from mebench.methods.base import Baseline
+from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
+from mebench.protocol import Protocol, ProtocolData, load_protocol, open_protocol
+from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
+from mebench.scoring import (
+    ScoringOptions,
+    check_order,
+    requirement_of,
+    score_submission,
+    weights_in_use,
+)
+from mebench.spec import digest
+from mebench.submission.manifest import Manifest, Method
+from mebench.submission.pack import pack, pair_folder, write_manifest, write_output
+from mebench.submission.validate import Submission, open_submission
+from mebench.types import Frames, Pair, Progress, Reference, SilentProgress
+
+RUN_FILE = "run.json"
+ORACLE = "oracle"
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run is; the same settings and seed on the same machine give the same record.
+
+    Attributes:
+        baseline: baseline id or path to its spec.
+        protocol: protocol id or path to its spec.
+        preset: preset of the baseline.
+        seed: seed of everything.
+        overrides: ``key=value`` settings over the preset.
+        limit: only the first so many pairs (a quick look), None for all.
+    """
+
+    baseline: str
+    protocol: str = "synthme"
+    preset: str = "quick"
+    seed: int = 0
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run works and what it may use; never part of the result.
+
+    Attributes:
+        out: folder of the run.
+        cache: cache folder.
+        roots: data roots by data set id.
+        device: torch device name.
+        jobs: worker processes for preparation and scoring.
+    """
+
+    out: Path
+    cache: Path
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    device: str = "cpu"
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: the record, and what a report needs to draw it."""
+
+    record: Record
+    data: ProtocolData
+    options: ScoringOptions
+    folder: Path
+
+
+@dataclass
+class Timer:
+    """Seconds spent by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 1)
+
+
+def run_baseline(
+    settings: RunSettings, place: Place, *, resume: bool = False, progress: Progress | None = None
+) -> RunResult:
+    """Train, generate, validate and score a baseline; write and return the record.
+
+    Raises:
+        UsageError: when `place.out` holds another run, or holds this one and `resume` is not set.
+        DatasetError: when the data cannot be used.
+    """
+    told = progress or SilentProgress()
+    timer = Timer()
+    protocol = load_protocol(settings.protocol)
+    spec = baseline_spec(settings.baseline)
+    method = _load(settings)
+    _claim(place.out, settings, protocol, resume)
+    with timer.stage("data"):
+        data = _data(protocol, place, told)
+    if settings.limit is not None:
+        data = data.some(settings.limit)
+    with timer.stage("train"):
+        _fit(method, data, place.out / "training", place, settings.seed, told)
+    options = ScoringOptions(
+        metrics=protocol.metrics,
+        cache=place.cache,
+        device=place.device,
+        jobs=place.jobs,
+        seed=settings.seed,
+    )
+    rows: list[MethodRow] = []
+    with timer.stage("generate"):
+        folder = place.out / "submission"
+        _generate(method, data, folder, _method(spec.id, spec.title), told)
+        pack(folder, place.out / "submission.zip")
+    with timer.stage("score"):
+        rows.append(_score(folder, data, options, told))
+    for name in _controls(protocol, method):
+        with timer.stage("controls"):
+            rows.append(_control(name, settings, data, place, options, told))
+    record = Record(
+        result=rows[0],
+        controls=rows[1:],
+        protocol=ProtocolStamp(id=protocol.id, digest=protocol.digest),
+        dataset=dataset_stamp(data),
+        weights=weights_in_use(options),
+        made_by=_made_by(settings, spec, method, data),
+        groups={pair.key: data.group(pair) for pair in data.pairs},
+        notes=check_order(rows, protocol.rank_by),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seconds=timer.seconds,
+        environment=environment.describe(place.device),
+    )
+    record.save(place.out / "record.json")
+    return RunResult(record, data, options, place.out / "submission")
+
+
+def dataset_stamp(data: ProtocolData) -> DatasetStamp:
+    """Return which clips a result was computed on."""
+    return DatasetStamp(
+        id=data.protocol.dataset,
+        index_digest=data.index_digest,
+        clips=data.n_clips,
+        subjects=data.n_subjects,
+        driving_subjects=len({data.group(pair) for pair in data.pairs}),
+        pairs=len(data.pairs),
+    )
+
+
+def default_out(settings: RunSettings) -> Path:
+    """Return ``runs/<baseline>-<protocol>-<preset>-seed<N>``."""
+    names = (Path(settings.baseline).stem, Path(settings.protocol).stem, settings.preset)
+    return Path("runs") / ("-".join(names) + f"-seed{settings.seed}")
+
+
+def _load(settings: RunSettings) -> Baseline:
+    return load_baseline(
+        settings.baseline, preset=settings.preset, overrides=dict(settings.overrides)
+    )
+
+
+def _claim(out: Path, settings: RunSettings, protocol: Protocol, resume: bool) -> None:
+    """Mark the folder as this run's, or refuse one that holds something else."""
+    stamp = {**asdict(settings), "protocol_digest": protocol.digest}
+    stamp["overrides"] = dict(settings.overrides)
+    file = out / RUN_FILE
+    if file.is_file():
+        if json.loads(file.read_text(encoding="utf-8")) != stamp:
+            raise UsageError(f"{out}: holds a run with other settings; choose another --out")
+        if not resume:
+            raise UsageError(f"{out}: holds this run already; add --resume or choose another --out")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"{out}: is not empty and holds no run; choose another --out")
+    write_json(file, stamp)
+
+
+def _data(protocol: Protocol, place: Place, progress: Progress) -> ProtocolData:
+    roots = dict(place.roots)
+    if protocol.dataset == "synthme" and "synthme" not in roots:
+        from mebench.synthme.export import export
+
+        roots["synthme"] = place.out / "data"
+        export(
+            roots["synthme"],
+            preset=protocol.synth.preset,
+            seed=protocol.synth.seed,
+            progress=progress,
+        )
+    return open_protocol(protocol, roots, cache=place.cache, jobs=place.jobs, progress=progress)
+
+
+def _fit(
+    method: Baseline,
+    data: ProtocolData,
+    workdir: Path,
+    place: Place,
+    seed: int,
+    progress: Progress,
+) -> None:
+    method.fit(data.train, workdir=workdir, device=place.device, seed=seed, progress=progress)
+    if method.trainable:
+        method.save(workdir / "model.pt")
+
+
+def _generate(
+    method: Baseline, data: ProtocolData, folder: Path, made_by: Method, progress: Progress
+) -> None:
+    def make(pair: Pair) -> Frames:
+        return method.generate(data.templates[pair.template], data.driving[pair.driving])
+
+    _write_outputs(folder, data, made_by, make, progress)
+
+
+def _write_outputs(
+    folder: Path, data: ProtocolData, made_by: Method, make: Any, progress: Progress
+) -> None:
+    todo = [pair for pair in data.pairs if not pair_folder(folder, pair).is_dir()]
+    done = len(data.pairs) - len(todo)
+    with progress.task(f"generate {made_by.id}", total=len(data.pairs), done=done) as task:
+        for pair in todo:
+            write_output(folder, pair, make(pair))
+            task.advance(note=pair.key)
+    write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by))
+
+
+def _score(
+    folder: Path, data: ProtocolData, options: ScoringOptions, progress: Progress
+) -> MethodRow:
+    submission: Submission = open_submission(folder, requirement_of(data))
+    return score_submission(submission, data, options, progress)
+
+
+def _controls(protocol: Protocol, method: Baseline) -> list[str]:
+    return [*([UNTRAINED] if method.trainable else []), *protocol.controls]
+
+
+def _control(
+    name: str,
+    settings: RunSettings,
+    data: ProtocolData,
+    place: Place,
+    options: ScoringOptions,
+    progress: Progress,
+) -> MethodRow:
+    folder = place.out / "controls" / name
+    if name == ORACLE:
+
+        def make(pair: Pair) -> Frames:
+            reference: Reference | None = data.reference(pair)
+            if reference is None:
+                raise UsageError(f"protocol '{data.protocol.id}' has no truth for an oracle row")
+            return reference.frames
+
+        _write_outputs(folder, data, _method(ORACLE, "Oracle (re-rendered truth)"), make, progress)
+    elif name == UNTRAINED:
+        method = _load(settings)
+        method.initialise(device=place.device, seed=settings.seed)
+        title = f"{baseline_spec(settings.baseline).title}, before training"
+        _generate(method, data, folder, _method(UNTRAINED, title), progress)
+    else:
+        method = load_baseline(name, preset="default")
+        workdir = place.out / "controls" / f".{name}"
+        method.fit(
+            data.train, workdir=workdir, device=place.device, seed=settings.seed, progress=progress
+        )
+        spec = baseline_spec(name)
+        _generate(method, data, folder, _method(spec.id, spec.title), progress)
+    return _score(folder, data, options, progress)
+
+
+def _method(name: str, title: str) -> Method:
+    return Method(id=name, title=title)
+
+
+def _made_by(
+    settings: RunSettings, spec: BaselineSpec, method: Baseline, data: ProtocolData
+) -> dict[str, Any]:
+    return {
+        "baseline": spec.id,
+        "preset": settings.preset,
+        "overrides": dict(settings.overrides),
+        "config": method.config.model_dump(mode="json"),
+        "seed": settings.seed,
+        "train_clips": len(data.train),
+        "train_digest": digest(sorted(clip.key for clip in data.train)),
+    }
