@@ -1,0 +1,72 @@
+"""``mebench run baseline``: the main job, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mebench.cli.options import data_roots, job_count, pairs_of
+from mebench.cli.progress import console_progress
+
+
+@click.group()
+def run() -> None:
+    """Train, generate, score and report a baseline."""
+
+
+@run.command()
+@click.argument("name")
+@click.option("--protocol", default="synthme", show_default=True, help="Protocol id or YAML.")
+@click.option("--preset", default="quick", show_default=True, help="Preset of the baseline.")
+@click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--seed", default=0, show_default=True, help="Seed of everything.")
+@click.option("-s", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
+@click.option("--pairs", type=click.IntRange(min=1), help="Only the first N pairs (a quick look).")
+@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+def baseline(
+    name: str,
+    protocol: str,
+    preset: str,
+    data: tuple[str, ...],
+    out: Path | None,
+    device: str,
+    seed: int,
+    overrides: tuple[str, ...],
+    pairs: int | None,
+    jobs: int | None,
+    resume: bool,
+) -> None:
+    """Run baseline NAME: make or read data, prepare, train, generate, score, report."""
+    from mebench import settings as user
+    from mebench.environment import choose_device
+    from mebench.protocol import load_protocol
+    from mebench.report.run_report import write_report
+    from mebench.runner import Place, RunSettings, default_out, run_baseline
+
+    chosen = RunSettings(
+        baseline=name,
+        protocol=protocol,
+        preset=preset,
+        seed=seed,
+        overrides=pairs_of(overrides, "-s"),
+        limit=pairs,
+    )
+    place = Place(
+        out=out or default_out(chosen),
+        cache=user.cache_folder(),
+        roots=data_roots(data, load_protocol(protocol).dataset),
+        device=choose_device(device),
+        jobs=job_count(jobs),
+    )
+    progress = console_progress()
+    result = run_baseline(chosen, place, resume=resume, progress=progress)
+    written = write_report(place.out, result, progress)
+    click.echo(written.text, nl=False)
+    click.echo("")
+    click.echo("seconds: " + ", ".join(f"{k} {v:.0f}" for k, v in result.record.seconds.items()))
+    for path in written.files:
+        click.echo(f"wrote {path}")
