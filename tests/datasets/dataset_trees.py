@@ -1,0 +1,45 @@
+"""Rows and writers for small copies of the data sets in their real layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+from PIL import Image as Pil
+
+CASME2_HEADER = [
+    "Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None, "Action Units",
+    "Estimated Emotion",
+]  # fmt: skip
+CASME2_ROWS: list[list[object]] = [
+    ["01", "EP02_01f", None, 46, 48, 51, None, "4+L10", "disgust"],
+    ["01", "EP02_01", None, 98, "/", 102, None, 12, "happiness"],
+    [2, "EP09f", None, 8, 200, 11, None, "?", "others"],
+]
+SAMM_HEADER = [
+    "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame",
+    "Duration", "Micro", "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
+]  # fmt: skip
+SAMM_ROWS: list[list[object]] = [
+    ["006", "006_1_2", 1, 5562, 5564, 5567, 6, "Micro - 1/2", "13+T18+39", "Contempt", 7, None],
+    [7, "007_6_1", 6, 97, 0, 101, 5, "Micro - 1/2", 4, "Other", 3, "blink"],
+]
+
+
+def save_sheet(path: Path, rows: Sequence[Sequence[object]]) -> Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(list(row))
+    book.create_sheet("Sheet2")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    book.save(path)
+    return path
+
+
+def save_frames(folder: Path, names: Sequence[str], size: tuple[int, int] = (12, 10)) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, name in enumerate(names):
+        pixels = np.full((*size, 3), min(10 * index, 255), np.uint8)
+        Pil.fromarray(pixels).save(folder / name, quality=95)
