@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +147,7 @@ class Mismatched(Baseline):
 
     def save(self, path: Path) -> None:
         """Write the remembered motions."""
-        arrays: dict[str, NDArray[np.generic]] = {
+        arrays: dict[str, Any] = {
             "keys": np.array([m.key for m in self._memories]),
             "subjects": np.array([m.subject for m in self._memories]),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mebench import weights
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.metrics.frames import pixel_digest, sample_indices
-from mebench.metrics.inception import FidInception, as_gray, cached_features, network
+from mebench.metrics.inception import DIMENSIONS, FidInception, as_gray, cached_features, network
 from mebench.types import Image
 
 _FRAMES = 3
@@ -84,20 +85,42 @@ def _trace_of_root(first: NDArray[np.float64], second: NDArray[np.float64]) -> f
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """Features of one case, (N, 2048) float32 a side; colour ones only when both sides have it."""
+    """Features (N, 2048) float32 of both sides of one case, or why there are none."""
 
     generated: NDArray[np.float32]
     reference: NDArray[np.float32]
     reference_digests: tuple[str, ...]
-    generated_colour: NDArray[np.float32] | None = None
-    reference_colour: NDArray[np.float32] | None = None
+    lacking: str = ""
+
+
+def _infos(mode: str, words: str) -> tuple[MetricInfo, ...]:
+    infos = []
+    for suffix, note in (("", words), ("~seeded", f"{words} (stand-in weights)")):
+        better = None if suffix else False
+        for key, title, low in (("fid", "FID", 0.0), ("kid", "KID", -math.inf)):
+            infos.append(
+                MetricInfo(
+                    key + mode + suffix,
+                    title + note,
+                    low=low,
+                    higher_is_better=better,
+                    level="set",
+                    needs=("driving", "weights"),
+                )
+            )
+    for key, title in (("frames", "frames"), ("reference_frames", "reference frames")):
+        name = f"fid{mode}_{key}"
+        infos.append(
+            MetricInfo(name, f"FID{words} {title}", low=0.0, higher_is_better=None, level="set")
+        )
+    return tuple(infos)
 
 
 class Distribution(Metric):
     """FID and KID of a few frames of each clip, in grey on both sides.
 
-    The other side are the reference frames, else the driving frames; equal ones count once.
-    Lower is better; both are biased or noisy at small N, so N stands beside them.
+    The other side are the reference frames, else the driving frames; equal frames count once.
+    Lower is better. FID is biased upwards at small N, so the number of frames stands beside it.
 
     Args:
         device: torch device.
@@ -105,39 +128,13 @@ class Distribution(Metric):
         allow_seeded: without published weights, use stand-ins under ``fid~seeded``.
         seed: seed of the stand-ins.
         frames: frames of each clip: onset, apex, and evenly spaced ones.
-        colour: also compute ``fid_rgb`` and ``kid_rgb`` when both sides are in colour.
 
     Raises:
         WeightsError: without published weights unless `allow_seeded`.
     """
 
-    infos: ClassVar[tuple[MetricInfo, ...]] = (
-        *(
-            MetricInfo(
-                key + suffix,
-                title + (" (stand-in weights)" if suffix else ""),
-                low=0.0 if key.startswith("fid") else -np.inf,
-                higher_is_better=None if suffix else False,
-                level="set",
-                needs=("driving", "weights"),
-            )
-            for suffix in ("", "~seeded")
-            for key, title in (
-                ("fid", "FID"),
-                ("kid", "KID"),
-                ("fid_rgb", "FID (colour)"),
-                ("kid_rgb", "KID (colour)"),
-            )
-        ),
-        MetricInfo("fid_frames", "FID frames", low=0.0, higher_is_better=None, level="set"),
-        MetricInfo(
-            "fid_reference_frames",
-            "FID reference frames",
-            low=0.0,
-            higher_is_better=None,
-            level="set",
-        ),
-    )
+    infos: ClassVar[tuple[MetricInfo, ...]] = _infos("", "")
+    mode: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -147,9 +144,8 @@ class Distribution(Metric):
         allow_seeded: bool = False,
         seed: int = 0,
         frames: int = _FRAMES,
-        colour: bool = False,
     ) -> None:
-        self.device, self.cache, self.frames, self.colour = device, cache, frames, colour
+        self.device, self.cache, self.frames = device, cache, frames
         self.seed = seed if allow_seeded and not weights.is_present(_NAME) else None
         if self.seed is None:
             weights.require(_NAME)
@@ -162,36 +158,36 @@ class Distribution(Metric):
         generated = [np.asarray(case.generated[t]) for t in wanted]
         side = case.reference.frames if case.reference is not None else case.driving.frames
         reference = [np.asarray(side[t]) for t in sample_indices(len(side), self.frames, apex)]
-        digests = tuple(pixel_digest(image) for image in reference)
-        in_colour = self.colour and _has_colour(generated) and _has_colour(reference)
+        lacking = self._lacking(generated, reference)
+        if lacking:
+            nothing = np.empty((0, DIMENSIONS), np.float32)
+            return FrameFeatures(nothing, nothing, (), lacking)
         return FrameFeatures(
-            self._features([as_gray(image) for image in generated]),
-            self._features([as_gray(image) for image in reference]),
-            digests,
-            self._features(generated) if in_colour else None,
-            self._features(reference) if in_colour else None,
+            self._features(generated),
+            self._features(reference),
+            tuple(pixel_digest(image) for image in reference),
         )
 
     def set_values(self, described: Sequence[FrameFeatures]) -> Mapping[str, Value]:
         """Return the distances over all cases, and the number of frames on both sides."""
-        if not described:
-            return {f"{key}{self.suffix}": Missing("no clips") for key in ("fid", "kid")}
+        lacking = [case.lacking for case in described if case.lacking]
         rows = _first_of_each([d for case in described for d in case.reference_digests])
-        generated = np.concatenate([case.generated for case in described])
-        reference = np.concatenate([case.reference for case in described])[rows]
-        values = self._distances("", generated, reference)
-        values["fid_frames"] = float(len(generated))
-        values["fid_reference_frames"] = float(len(reference))
-        if self.colour:
-            ours = [c.generated_colour for c in described if c.generated_colour is not None]
-            theirs = [c.reference_colour for c in described if c.reference_colour is not None]
-            if len(ours) == len(described):
-                both = (np.concatenate(ours), np.concatenate(theirs)[rows])
-                values.update(self._distances("_rgb", *both))
-            else:
-                reason = f"{len(described) - len(ours)} clips are not in colour on both sides"
-                for key in ("fid_rgb", "kid_rgb"):
-                    values[key + self.suffix] = Missing(reason)
+        generated = sum(len(case.generated) for case in described)
+        values: dict[str, Value] = {
+            f"fid{self.mode}_frames": float(generated),
+            f"fid{self.mode}_reference_frames": float(len(rows)),
+        }
+        fid, kid = (f"{key}{self.mode}{self.suffix}" for key in ("fid", "kid"))
+        if lacking:
+            values[fid] = values[kid] = Missing(f"{len(lacking)} clips: {lacking[0]}")
+        elif min(generated, len(rows)) < 2:
+            few = Missing(f"needs 2 frames a side, got {generated} and {len(rows)}")
+            values[fid] = values[kid] = few
+        else:
+            ours = np.concatenate([case.generated for case in described])
+            theirs = np.concatenate([case.reference for case in described])[rows]
+            values[fid] = frechet_distance(ours, theirs)
+            values[kid] = kernel_distance(ours, theirs)
         return values
 
     @property
@@ -199,23 +195,33 @@ class Distribution(Metric):
         """Return the hash of the network's weights."""
         return {_NAME: self._network().weights_id}
 
-    def _distances(
-        self, mode: str, x: NDArray[np.float32], y: NDArray[np.float32]
-    ) -> dict[str, Value]:
-        if min(len(x), len(y)) < 2:
-            few = Missing(f"needs 2 frames a side, got {len(x)} and {len(y)}")
-            return {f"fid{mode}{self.suffix}": few, f"kid{mode}{self.suffix}": few}
-        return {
-            f"fid{mode}{self.suffix}": frechet_distance(x, y),
-            f"kid{mode}{self.suffix}": kernel_distance(x, y),
-        }
+    def _lacking(self, generated: Sequence[Image], reference: Sequence[Image]) -> str:
+        return ""
+
+    def _seen(self, image: Image) -> Image:
+        return as_gray(image)
 
     def _features(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        return cached_features(images, self._network(), self.cache)
+        return cached_features([self._seen(i) for i in images], self._network(), self.cache)
 
     def _network(self) -> FidInception:
         place = "" if self.seed is not None else str(weights.path(_NAME))
         return network(place, self.seed, self.device)
+
+
+class ColourDistribution(Distribution):
+    """FID and KID in colour; missing when either side of any clip is grey."""
+
+    infos: ClassVar[tuple[MetricInfo, ...]] = _infos("_rgb", " (colour)")
+    mode: ClassVar[str] = "_rgb"
+
+    def _lacking(self, generated: Sequence[Image], reference: Sequence[Image]) -> str:
+        if _has_colour(generated) and _has_colour(reference):
+            return ""
+        return "not in colour on both sides"
+
+    def _seen(self, image: Image) -> Image:
+        return image
 
 
 def _has_colour(images: Sequence[Image]) -> bool:

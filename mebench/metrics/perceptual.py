@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench import weights
-from mebench.errors import UsageError, did_you_mean
 from mebench.metrics.base import Case, Metric, MetricInfo, Value
 from mebench.metrics.frames import sample_indices
 from mebench.types import Frames
@@ -19,15 +18,27 @@ from mebench.types import Frames
 if TYPE_CHECKING:
     import torch
 
-NETS = ("alex", "vgg", "squeeze")
 _FRAMES = 5
 
 
+def _infos(key: str, title: str) -> tuple[MetricInfo, ...]:
+    needs = ("template", "weights")
+    return (
+        MetricInfo(key, title, low=0.0, higher_is_better=False, needs=needs),
+        MetricInfo(
+            f"{key}~seeded",
+            f"{title} (stand-in weights)",
+            low=0.0,
+            higher_is_better=None,
+            needs=needs,
+        ),
+    )
+
+
 class Perceptual(Metric):
-    """LPIPS of a few evenly spaced frames and the apex.
+    """LPIPS on AlexNet of a few evenly spaced frames and the apex.
 
     Args:
-        net: trunk, ``alex``, ``vgg`` or ``squeeze``; the key of the last two carries the name.
         device: torch device.
         allow_seeded: without published weights, use stand-ins under ``<key>~seeded``.
         seed: seed of the stand-ins.
@@ -37,39 +48,23 @@ class Perceptual(Metric):
         WeightsError: without published weights unless `allow_seeded`.
     """
 
-    infos: ClassVar[tuple[MetricInfo, ...]] = tuple(
-        MetricInfo(
-            key + suffix,
-            title + (" (stand-in weights)" if suffix else ""),
-            low=0.0,
-            higher_is_better=None if suffix else False,
-            needs=("template", "weights"),
-        )
-        for key, title in (
-            ("lpips", "LPIPS"),
-            ("lpips_vgg", "LPIPS (VGG)"),
-            ("lpips_squeeze", "LPIPS (SqueezeNet)"),
-        )
-        for suffix in ("", "~seeded")
-    )
+    infos: ClassVar[tuple[MetricInfo, ...]] = _infos("lpips", "LPIPS")
+    net: ClassVar[str] = "alex"
 
     def __init__(
         self,
         *,
-        net: str = "alex",
         device: str = "cpu",
         allow_seeded: bool = False,
         seed: int = 0,
         frames: int = _FRAMES,
     ) -> None:
-        if net not in NETS:
-            raise UsageError(f"unknown LPIPS net '{net}'.{did_you_mean(net, NETS)}")
-        self.net, self.device, self.frames = net, device, frames
-        self.seed = seed if allow_seeded and not weights.is_present(f"lpips-{net}") else None
+        self.device, self.frames = device, frames
+        name = f"lpips-{self.net}"
+        self.seed = seed if allow_seeded and not weights.is_present(name) else None
         if self.seed is None:
-            weights.require(f"lpips-{net}")
-        key = "lpips" if net == "alex" else f"lpips_{net}"
-        self.key = key if self.seed is None else f"{key}~seeded"
+            weights.require(name)
+        self.key = self.infos[0 if self.seed is None else 1].key
 
     def describe(self, case: Case) -> float:
         """Return the mean distance over the frames looked at."""
@@ -98,6 +93,20 @@ class Perceptual(Metric):
     def _network(self) -> LpipsNetwork:
         place = "" if self.seed is not None else str(weights.path(f"lpips-{self.net}"))
         return _cached_network(self.net, place, self.seed, self.device)
+
+
+class PerceptualVgg(Perceptual):
+    """LPIPS on VGG16; about 14 times slower than AlexNet."""
+
+    infos: ClassVar[tuple[MetricInfo, ...]] = _infos("lpips_vgg", "LPIPS (VGG)")
+    net: ClassVar[str] = "vgg"
+
+
+class PerceptualSqueeze(Perceptual):
+    """LPIPS on SqueezeNet 1.1."""
+
+    infos: ClassVar[tuple[MetricInfo, ...]] = _infos("lpips_squeeze", "LPIPS (SqueezeNet)")
+    net: ClassVar[str] = "squeeze"
 
 
 class LpipsNetwork:
