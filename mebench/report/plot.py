@@ -14,7 +14,7 @@ Curves = Mapping[str, NDArray[np.floating]]
 def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) -> bytes:
     """Return a PNG of the strongest AU curves: driving as a thick grey line, generated in colour.
 
-    Units: curves in fractions of the inter-ocular distance (IOD), drawn in percent; time in ms.
+    Units: curves in % of the inter-ocular distance (IOD); time in ms.
     """
     from matplotlib.figure import Figure
 
@@ -23,10 +23,10 @@ def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) 
     axes = figure.add_subplot()
     for number, name in enumerate(ranked[:most]):
         times = np.arange(len(driving[name])) * 1000.0 / fps
-        axes.plot(times, 100 * driving[name], color=f"C{number}", alpha=0.35, linewidth=4)
+        axes.plot(times, driving[name], color=f"C{number}", alpha=0.35, linewidth=4)
         if name in generated:
             times = np.arange(len(generated[name])) * 1000.0 / fps
-            axes.plot(times, 100 * generated[name], color=f"C{number}", linewidth=1.4, label=name)
+            axes.plot(times, generated[name], color=f"C{number}", linewidth=1.4, label=name)
     axes.set_xlabel("ms from onset", fontsize=8)
     axes.set_ylabel("% IOD", fontsize=8)
     axes.tick_params(labelsize=8)

@@ -90,7 +90,7 @@ def _view(pair: Pair, submission: Submission, result: RunResult) -> tuple[list[I
 
 
 def _side(curves: dict[str, np.ndarray], side: str) -> dict[str, np.ndarray]:
-    prefix = f"{side}:"
+    prefix = f"{side}/"
     return {key.removeprefix(prefix): v for key, v in curves.items() if key.startswith(prefix)}
 
 

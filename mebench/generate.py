@@ -1,0 +1,118 @@
+"""Any photo, any clip: align both, let a baseline move the photo, measure what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mebench.errors import UsageError
+from mebench.io.files import atomic_folder
+from mebench.io.frames import read_image, write_png
+from mebench.io.video import read_driving, write_mp4
+from mebench.methods.base import Baseline
+from mebench.metrics.base import Case, Missing, Value
+from mebench.preprocess.landmarks import Landmarker
+from mebench.preprocess.prepare import prepare_frames, prepare_image
+from mebench.report.sheets import contact_sheet, difference
+from mebench.types import Face, FaceClip, Frames, Pair
+
+_FAMILIES = ("action_units", "identity")
+_KEYS = ("au_consistency", "motion_similarity", "au_amplitude", "identity_distance")
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generated clip with what it was made from.
+
+    Attributes:
+        frames: (T, H, W, 3) uint8.
+        template: the aligned photo.
+        driving: the aligned driving clip.
+        values: metrics against the driving clip and the template; `Missing` says why not.
+        notes: what the user should know about the choices made.
+    """
+
+    frames: Frames
+    template: Face
+    driving: FaceClip
+    values: dict[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def animate(
+    baseline: Baseline,
+    template: Path,
+    driving: Path,
+    *,
+    template_landmarks: Landmarker,
+    driving_landmarks: Landmarker,
+    size: int = 256,
+    fps: float | None = None,
+) -> Generated:
+    """Make the face in a photo show the micro-expression of a clip.
+
+    Raises:
+        DatasetError: for an unreadable file or no face, naming the file.
+        UsageError: for a driving clip of one frame.
+    """
+    photo = read_image(template)
+    clip, rate = read_driving(driving, fps=fps)
+    if len(clip) < 2:
+        raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
+    face = prepare_image(photo, template_landmarks.points(template.name, photo), size)
+    points = driving_landmarks.points(driving.name, clip[0])
+    face_clip = prepare_frames(clip, points, size, key=driving.stem, fps=rate)
+    frames = baseline.generate(face, face_clip)
+    return Generated(
+        frames, face, face_clip, notes=(*template_landmarks.notes, *driving_landmarks.notes)
+    )
+
+
+def measure(result: Generated, cache: Path | None = None) -> dict[str, Value]:
+    """Return AU consistency against the driving clip and identity against the template."""
+    from mebench.metrics.catalogue import build_metrics
+
+    case = Case(
+        pair=Pair("template", "driving"),
+        generated=result.frames,
+        template=result.template,
+        driving=result.driving,
+    )
+    values: dict[str, Value] = {}
+    for family in build_metrics(_FAMILIES, cache=cache):
+        values.update(family.clip_values(family.describe(case)))
+    return {key: values.get(key, Missing("not computed")) for key in _KEYS}
+
+
+def write(result: Generated, out: Path) -> tuple[Path, ...]:
+    """Write PNG frames, an mp4 and a contact sheet; return their places.
+
+    Raises:
+        UsageError: when `out` cannot be written, or holds something else already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists already; choose another --out")
+    with atomic_folder(out) as folder:
+        (folder / "frames").mkdir()
+        for number, frame in enumerate(result.frames):
+            write_png(folder / "frames" / f"{number:05d}.png", frame)
+        write_mp4(folder / "generated.mp4", result.frames, result.driving.fps)
+        write_png(folder / "contact_sheet.png", sheet(result))
+    return out / "frames", out / "generated.mp4", out / "contact_sheet.png"
+
+
+def sheet(result: Generated) -> np.ndarray:
+    """Return template, driving and generated frames over time with amplified changes."""
+    steps = np.linspace(0, len(result.frames) - 1, 7).round().astype(int)[1:]
+    driving = [np.asarray(result.driving.frames[t]) for t in steps]
+    generated = [result.frames[t] for t in steps]
+    first = np.asarray(result.driving.frames[0])
+    rows = [
+        [first, *driving],
+        [first, *(difference(frame, first) for frame in driving)],
+        [result.template.image, *generated],
+        [result.template.image, *(difference(f, result.frames[0]) for f in generated)],
+    ]
+    return contact_sheet(rows, ["first / template", *(f"frame {t}" for t in steps)])
