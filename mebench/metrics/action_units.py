@@ -27,7 +27,7 @@ from mebench.facs.regions import (
 )
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.preprocess.flow import Engine
-from mebench.preprocess.region_motion import MotionCache, RegionMotion
+from mebench.preprocess.region_motion import MotionCache, RegionMotion, shared_cache
 from mebench.types import ActionUnit
 
 Array = NDArray[np.float64]
@@ -231,7 +231,7 @@ class ActionUnitConsistency(Metric):
     Args:
         cache: a folder for results by content, or None for memory only.
         flow: ``farneback`` or ``dis``.
-        store: a cache shared with other metrics, in place of the two.
+        store: a cache to use in place of the process-wide one for these two.
     """
 
     infos = (
@@ -271,7 +271,7 @@ class ActionUnitConsistency(Metric):
         flow: Engine = "farneback",
         store: MotionCache | None = None,
     ) -> None:
-        self.store = store if store is not None else MotionCache(cache, flow=flow)
+        self.store = store if store is not None else shared_cache(cache, flow)
 
     def describe(self, case: Case) -> Agreement:
         """Return the region vectors of the generated and the driving clip.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mebench.metrics.action_units import au_curves, match_lengths
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.preprocess.flow import IOD, Engine, apply, canonical_transform, fit_similarity, invert
-from mebench.preprocess.region_motion import MotionCache, MotionField
+from mebench.preprocess.region_motion import MotionCache, MotionField, shared_cache
 from mebench.types import Flow
 
 Array = NDArray[np.float64]
@@ -99,7 +99,7 @@ class TrueMotion(Metric):
     Args:
         cache: a folder for results by content, or None for memory only.
         flow: ``farneback`` or ``dis``.
-        store: a cache shared with other metrics, in place of the two.
+        store: a cache to use in place of the process-wide one for these two.
     """
 
     infos = (
@@ -124,7 +124,7 @@ class TrueMotion(Metric):
         flow: Engine = "farneback",
         store: MotionCache | None = None,
     ) -> None:
-        self.store = store if store is not None else MotionCache(cache, flow=flow)
+        self.store = store if store is not None else shared_cache(cache, flow)
 
     def describe(self, case: Case) -> MotionError:
         """Return the errors of one case.

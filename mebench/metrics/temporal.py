@@ -20,7 +20,7 @@ from mebench.metrics.action_units import (
 )
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.preprocess.flow import Engine
-from mebench.preprocess.region_motion import MotionCache, RegionMotion
+from mebench.preprocess.region_motion import MotionCache, RegionMotion, shared_cache
 
 Array = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ class Temporal(Metric):
     Args:
         cache: a folder for results by content, or None for memory only.
         flow: ``farneback`` or ``dis``.
-        store: a cache shared with other metrics, in place of the two.
+        store: a cache to use in place of the process-wide one for these two.
     """
 
     infos = (
@@ -91,7 +91,7 @@ class Temporal(Metric):
         flow: Engine = "farneback",
         store: MotionCache | None = None,
     ) -> None:
-        self.store = store if store is not None else MotionCache(cache, flow=flow)
+        self.store = store if store is not None else shared_cache(cache, flow)
 
     def describe(self, case: Case) -> Steadiness:
         """Return the per-frame motion of both clips.

@@ -303,8 +303,9 @@ def _grey(frame: Image, to_canonical: Matrix) -> FloatArray:
     scale = float(np.sqrt(abs(np.linalg.det(to_canonical[:, :2]))))
     if scale < 1.0:
         # Shrinking without a low pass would alias pores into false motion.
-        grey = cv2.GaussianBlur(grey, (0, 0), 0.5 * np.sqrt(1.0 / scale**2 - 1.0) + 1e-3)
-    return grey.astype(np.float32)
+        sigma = 0.5 * np.sqrt(1.0 / scale**2 - 1.0) + 1e-3
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.float32)
+    return grey
 
 
 def _warp(

@@ -11,6 +11,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -215,6 +216,12 @@ def motion_key(
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=8)
+def shared_cache(folder: Path | None = None, flow: Engine = "farneback") -> MotionCache:
+    """Return this process's cache for a folder, so that several metrics analyse a clip once."""
+    return MotionCache(folder, flow=flow)
+
+
 class MotionCache:
     """Region motion by content: the latest in memory, all in a folder when one is given.
 
@@ -233,12 +240,9 @@ class MotionCache:
         self._motions: OrderedDict[str, RegionMotion] = OrderedDict()
         self._field: tuple[str, MotionField] | None = None
 
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to a worker without the results."""
-        return {"folder": self.folder, "flow": self.flow, "size": self.size}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(state["folder"], flow=state["flow"], size=state["size"])  # type: ignore
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to a worker without the results; there all metrics share one cache again."""
+        return shared_cache, (self.folder, self.flow)
 
     def motion(
         self,
