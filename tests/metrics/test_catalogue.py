@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from mebench.errors import UsageError, WeightsError
+from mebench.metrics import catalogue
+from mebench.metrics.base import Metric, MetricInfo
+
+
+class Brightness(Metric):
+    infos = (MetricInfo("brightness", "brightness"),)
+
+    def describe(self, case):
+        return float(case.generated.mean())
+
+
+class Clash(Brightness):
+    infos = (MetricInfo("ssim", "another SSIM"),)
+
+
+class Point:
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+
+@pytest.fixture(autouse=True)
+def _empty_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEBENCH_WEIGHTS", str(tmp_path))
+
+
+def install(monkeypatch, name, cls):
+    point = Point(name, f"{cls.__module__}:{cls.__qualname__}")
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
+
+
+def test_every_shipped_family_is_built_and_every_key_can_be_read():
+    built = catalogue.build_metrics(list(catalogue.METRICS), allow_seeded=True)
+    assert len(built) == len(catalogue.METRICS)
+    infos = catalogue.metric_infos()
+    assert [key for key, info in infos.items() if info.headline] == ["au_consistency"]
+    for key, info in infos.items():
+        assert info.title
+        assert info.low < info.high
+        if key.endswith("~seeded"):
+            assert info.higher_is_better is None
+            assert key.removesuffix("~seeded") in infos
+
+
+def test_motion_families_share_one_store():
+    built = catalogue.build_metrics(["action_units", "temporal"])
+    assert built[0].store is built[1].store
+
+
+def test_a_key_names_its_family():
+    assert catalogue.families_of(["ssim", "psnr_db", "temporal"]) == ["pixel", "temporal"]
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UsageError, match=r"unknown metric 'lpip'\. Did you mean 'lpips'"):
+        catalogue.build_metrics(["lpip"], allow_seeded=True)
+
+
+def test_missing_weights_stop_the_build_unless_stand_ins_are_allowed():
+    with pytest.raises(WeightsError, match="mebench weights fetch"):
+        catalogue.build_metrics()
+    assert len(catalogue.build_metrics(allow_seeded=True)) == len(catalogue.DEFAULT)
+
+
+def test_a_family_of_another_package_is_found(monkeypatch):
+    install(monkeypatch, "acme/brightness", Brightness)
+    (built,) = catalogue.build_metrics(["brightness"])
+    assert type(built).__name__ == "Brightness"
+    assert catalogue.metric_infos()["brightness"].title == "brightness"
+
+
+def test_a_foreign_family_may_not_take_a_shipped_name_or_key(monkeypatch):
+    install(monkeypatch, "pixel", Brightness)
+    with pytest.raises(UsageError, match="use 'vendor/pixel'"):
+        catalogue.families()
+    install(monkeypatch, "acme/clash", Clash)
+    with pytest.raises(UsageError, match="key 'ssim' is taken"):
+        catalogue.metric_infos()
