@@ -1,0 +1,141 @@
+"""Prepared clips on disk: one folder a clip, named by the content it was made from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.datasets.base import FrameFiles
+from mebench.errors import DatasetError
+from mebench.io.files import atomic_folder, write_json
+from mebench.io.frames import pixel_digest
+from mebench.spec import digest
+from mebench.types import Clip, Frames, Image, Points
+
+FORMAT = "mebench-prepared/1"
+"""Part of every name: change it when the same input gives other pixels or landmarks."""
+_FRAMES, _ENTRY = "frames.npy", "entry.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A prepared clip on disk.
+
+    Attributes:
+        folder: its folder in the cache.
+        landmarks: (68, 2) float32, aligned pixels of frame 0.
+        to_source: (2, 3) float64, aligned pixels to pixels of the recording.
+        shape: (T, H, W, 3) of the frames.
+        notes: remarks made when it was prepared.
+    """
+
+    folder: Path
+    landmarks: Points
+    to_source: NDArray[np.float64]
+    shape: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    def frames(self) -> Frames:
+        """Return the frames as a read-only memory map.
+
+        Raises:
+            DatasetError: when the entry was removed or damaged since it was opened.
+        """
+        path = self.folder / _FRAMES
+        try:
+            mapped: Frames = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DatasetError(f"{path}: cached frames are damaged; prepare again") from error
+        return mapped
+
+
+def entry_key(clip: Clip, *, landmarks: str, size: int, colour: str) -> str:
+    """Return the sha256 that names a clip's entry.
+
+    Image files count by name, size and time of change; other readers by their pixels.
+    """
+    return digest(
+        {
+            "format": FORMAT,
+            "clip": clip.key,
+            "pixels": _source(clip),
+            "landmarks": landmarks,
+            "size": size,
+            "colour": colour,
+        }
+    )
+
+
+def entry_folder(cache: Path, key: str) -> Path:
+    """Return where the entry of a key lies."""
+    return cache / "prepared" / key[:2] / key
+
+
+def open_entry(folder: Path) -> Entry | None:
+    """Return the entry in a folder, or None when there is none or it is damaged."""
+    try:
+        stated = json.loads((folder / _ENTRY).read_text(encoding="utf-8"))
+        landmarks = np.asarray(stated["landmarks"], np.float32)
+        to_source = np.asarray(stated["to_source"], np.float64)
+        shape = tuple(int(side) for side in stated["shape"])
+        whole = (folder / _FRAMES).stat().st_size == stated["bytes"]
+        notes = tuple(str(note) for note in stated["notes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not whole or landmarks.shape != (68, 2) or to_source.shape != (2, 3):
+        return None
+    return Entry(folder, landmarks, to_source, shape, notes)
+
+
+def write_entry(
+    folder: Path,
+    frames: Iterable[Image],
+    count: int,
+    size: int,
+    describe: Callable[[], dict[str, Any]],
+) -> None:
+    """Write an entry frame by frame, whole or not at all; `describe` is called at the end.
+
+    Raises:
+        UsageError: when the cache cannot be written or the disk is full.
+    """
+    with atomic_folder(folder) as temporary:
+        path = temporary / _FRAMES
+        shape = (count, size, size, 3)
+        _reserve(path, shape)
+        stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        for index, frame in enumerate(frames):
+            stored[index] = frame
+        stored.flush()
+        del stored
+        stated = {**describe(), "shape": list(shape), "bytes": path.stat().st_size}
+        write_json(temporary / _ENTRY, {"format": FORMAT, **stated})
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> None:
+    """Claim the disk space first: a full disk under a memory map would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("wb") as handle:
+            os.posix_fallocate(handle.fileno(), 0, int(np.prod(shape)) + 4096)
+
+
+def _source(clip: Clip) -> Any:
+    if not isinstance(clip.reader, FrameFiles):
+        return pixel_digest(clip.frames())
+    files = []
+    for path in clip.reader.paths:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise DatasetError(
+                f"{path}: frame of {clip.key} cannot be read ({error.strerror})"
+            ) from error
+        files.append([path.name, status.st_size, status.st_mtime_ns])
+    return files
