@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mebench import weights as store
+from mebench.cli.progress import console_progress
 from mebench.errors import WeightsError
 
 
@@ -51,7 +49,7 @@ def fetch_weights(names: tuple[str, ...], everything: bool) -> None:
     for name in names:
         found = store.entry(name)
         click.echo(f"{name}: licence: {found.licence}", err=True)
-        click.echo(f"{name}: {store.fetch(name, _Bar())}")
+        click.echo(f"{name}: {store.fetch(name, console_progress())}")
 
 
 @weights.command(name="verify")
@@ -97,34 +95,3 @@ def _row(name: str) -> dict[str, str | bool | None]:
         "hash": found.hash_status,
         "get": store.how_to_get(name),
     }
-
-
-class _Bar:
-    """Draws downloads on stderr, on a terminal only."""
-
-    def task(self, name: str, total: int | None = None, done: int = 0) -> _BarTask:
-        return _BarTask(name, total, done)
-
-
-class _BarTask:
-    def __init__(self, name: str, total: int | None, done: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        self._number = self._bar.add_task(name, total=total, completed=done)
-
-    def __enter__(self) -> _BarTask:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._bar.stop()
-
-    def advance(self, n: int = 1, note: str = "") -> None:
-        """Move the bar by `n` bytes."""
-        self._bar.advance(self._number, n)
