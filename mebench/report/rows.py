@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -95,7 +95,7 @@ def build_table(
                 id=row.id,
                 title=row.title,
                 control=control,
-                cells={key: _cell(row, key, marks[key]) for key in keys},
+                cells={key: _cell(row, key, {} if control else marks[key]) for key in keys},
             )
             for row, control in rows
         ),
@@ -153,7 +153,7 @@ def _best_two(rows: Sequence[MethodRow], key: str) -> dict[float, Mark]:
     return {values[0]: "best", values[1]: "second"}
 
 
-def _cell(row: MethodRow, key: str, marks: dict[float, Mark]) -> Cell:
+def _cell(row: MethodRow, key: str, marks: Mapping[float, Mark]) -> Cell:
     result = row.metrics.get(key)
     if result is None:
         return Cell(reason="not computed")

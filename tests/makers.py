@@ -1,0 +1,67 @@
+"""Small whole objects for tests of the rooms that pass them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mebench.record import DatasetStamp, MethodRow, MetricResult, ProtocolStamp, Record
+from mebench.submission.manifest import Manifest, Method
+from mebench.submission.pack import write_manifest, write_output
+from mebench.submission.validate import Requirement
+from mebench.types import Pair
+
+PAIRS = (Pair("casme2.01", "samm.006.006_1_2"), Pair("samm.006", "casme2.01.EP02_01f"))
+SIZE = 32
+
+
+def make_row(name: str = "mine", values: Mapping[str, float | None] | None = None) -> MethodRow:
+    chosen = {"au_consistency": 0.8, "psnr_db": 30.0} if values is None else values
+    return MethodRow(
+        id=name,
+        title=name.title(),
+        pixel_digest=f"digest-of-{name}",
+        metrics={
+            key: MetricResult(
+                title=key,
+                higher_is_better=True,
+                headline=True,
+                value=value,
+                ci95=None if value is None else (value - 0.1, value + 0.1),
+                n=2,
+                failed={"*": "no motion"} if value is None else {},
+            )
+            for key, value in chosen.items()
+        },
+        per_clip={pair.key: dict(chosen) for pair in PAIRS},
+    )
+
+
+def make_record(
+    name: str = "mine",
+    values: Mapping[str, float | None] | None = None,
+    controls: tuple[MethodRow, ...] = (),
+) -> Record:
+    return Record(
+        result=make_row(name, values),
+        controls=list(controls),
+        protocol=ProtocolStamp(id="synthme", digest="p"),
+        dataset=DatasetStamp(
+            id="synthme", index_digest="i", clips=4, subjects=3, driving_subjects=2, pairs=2
+        ),
+    )
+
+
+def requirement(n_frames: int = 3) -> Requirement:
+    return Requirement("synthme", {pair: n_frames for pair in PAIRS}, SIZE)
+
+
+def write_submission(root: Path, n_frames: int = 3, seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    for pair in PAIRS:
+        frames = rng.integers(0, 256, (n_frames, SIZE, SIZE, 3), dtype=np.uint8)
+        write_output(root, pair, frames)
+    write_manifest(root, Manifest(protocol="synthme", method=Method(id="mine", title="Mine")))
+    return root

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from mebench.errors import UsageError
+from mebench.report.formats import FORMATS, render
+from mebench.report.rows import build_table
+from tests.makers import make_record, make_row
+
+HOSTILE = r"a|b & 50% $x_1$ \input{x} <script>~^#{}"
+
+
+def table(**options):
+    records = [
+        make_record("a", {"au_consistency": 0.8, "psnr_db": None}),
+        make_record("b", {"au_consistency": 0.9, "psnr_db": 31.5}),
+        make_record("c", {"au_consistency": 0.7, "psnr_db": 30.5}, (make_row("copy-template"),)),
+    ]
+    return build_table(records, **options)
+
+
+def test_best_and_second_are_marked_among_methods_only():
+    marks = {row.id: row.cells["au_consistency"].mark for row in table().rows}
+    assert marks == {"a": "second", "b": "best", "c": None, "copy-template": None}
+
+
+def test_sorting_puts_controls_last_and_missing_values_behind():
+    rows = table(sort="psnr_db").rows
+    assert [row.id for row in rows] == ["b", "c", "a", "copy-template"]
+
+
+def test_text_shows_values_intervals_and_reasons():
+    text = render(table(), "text")
+    assert "0.900 [0.800, 1.000]" in text
+    assert "--" in text
+    assert "no motion" in text
+    assert "Copy-Template (control)" in text
+
+
+def test_without_intervals():
+    assert "[" not in render(table(), "markdown", ci=False).split("\n\n")[1]
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_hostile_titles_stay_text(form):
+    record = make_record()
+    record.result.title = HOSTILE
+    text = render(build_table([record]), form)
+    line = next(line for line in text.splitlines() if "50" in line and "script" in line)
+    if form == "latex":
+        assert r"\textbackslash{}input\{x\}" in line
+        assert r"50\% \$x\_1\$" in line
+        assert line.count(" & ") == len(record.result.metrics)
+    if form == "markdown":
+        assert r"a\|b" in line
+        assert r"\<script\>" in line
+
+
+def test_csv_reads_back_and_disarms_formulas():
+    record = make_record("007")
+    record.result.title = "=HYPERLINK(1)"
+    rows = list(csv.DictReader(io.StringIO(render(build_table([record]), "csv"))))
+    assert rows[0]["method"] == "007"
+    assert rows[0]["title"].startswith("'=")
+    assert float(rows[0]["au_consistency"]) == 0.8
+
+
+def test_json_reads_back():
+    data = json.loads(render(table(), "json"))
+    assert data["rows"][1]["cells"]["au_consistency"]["value"] == 0.9
+
+
+def test_latex_is_balanced():
+    text = render(table(), "latex")
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert r"\textbf{0.900}" in text
+    body = [line for line in text.splitlines() if line.strip().endswith(r"\\") and " & " in line]
+    assert {line.replace(r"\&", "").count("&") for line in body} == {2}
+
+
+def test_records_that_cannot_be_compared_are_refused():
+    other = make_record("b")
+    other.protocol.digest = "another"
+    with pytest.raises(UsageError, match="'mine' and 'b' differ in protocol"):
+        build_table([make_record(), other])
+
+
+@pytest.mark.parametrize("options", [{"metrics": ["psnr"]}, {"sort": "psnr"}])
+def test_unknown_metric_names_the_nearest(options):
+    with pytest.raises(UsageError, match="Did you mean 'psnr_db'"):
+        table(**options)
