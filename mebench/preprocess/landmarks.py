@@ -10,10 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.errors import DatasetError, UsageError
+from mebench import settings
+from mebench.datasets.folders import truth_landmarks
+from mebench.errors import DatasetError, UsageError, did_you_mean
 from mebench.io.files import sha256_file
 from mebench.io.video import tell
 from mebench.types import Image, Points
+
+METHODS = ("given", "dlib")
 
 
 class Landmarker(Protocol):
@@ -34,6 +38,37 @@ class Landmarker(Protocol):
 
     def digest(self, key: str) -> str:
         """Return a text that changes whenever the points of `key` could change."""
+
+
+def choose_landmarker(
+    dataset: str,
+    root: Path,
+    *,
+    how: str | None = None,
+    folder: Path | None = None,
+    face: int | None = None,
+) -> Landmarker:
+    """Return who finds the landmarks of a copy of a data set.
+
+    Given ones come from `folder`, the user's setting ``landmarks.<dataset>``, or the truth that a
+    SynthME export carries, in this order; where there are none, dlib finds them.
+
+    Raises:
+        UsageError: for an unknown `how`, and when given landmarks are asked for but are nowhere.
+    """
+    if how not in (None, *METHODS):
+        raise UsageError(f"unknown landmarks '{how}'.{did_you_mean(str(how), METHODS)}")
+    if how == "dlib":
+        if folder is not None:
+            raise UsageError("a folder of landmarks was given, but so was 'dlib'; choose one")
+        return DlibLandmarks(face)
+    stated = settings.get(f"landmarks.{dataset}")
+    given = folder or (Path(stated).expanduser() if stated else None) or truth_landmarks(root)
+    if given is not None:
+        return GivenLandmarks(given)
+    if how == "given":
+        raise UsageError(f"no folder of landmarks for {dataset}; give --landmarks-root DIR")
+    return DlibLandmarks(face)
 
 
 class GivenLandmarks:
