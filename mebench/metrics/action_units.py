@@ -145,7 +145,12 @@ def consistency(driving: Array, generated: Array, weight: float = 1.0) -> tuple[
 
     Range: -1 to 1, higher is better.
     """
-    shares = np.where(EYE_CURVES, weight**2, 1.0) * (driving**2).sum(axis=0)
+    return agreement(driving, generated, np.where(EYE_CURVES, weight, 1.0))
+
+
+def agreement(driving: Array, generated: Array, weights: Array) -> tuple[float, float]:
+    """Return the energy-weighted means of Pearson's r and Lin's concordance over curves (T, K)."""
+    shares = weights**2 * (driving**2).sum(axis=0)
     total = shares.sum()
     if total <= 0.0:
         return 0.0, 0.0
