@@ -70,11 +70,11 @@ def _check_header(kind: bytes, body: bytes, where: str, *, size: int, allow_gray
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
     if (width, height) != (size, size):
         raise SubmissionError(f"{where}: {width}x{height}, expected {size}x{size}")
-    if colour != _RGB and not (colour == _GRAY and allow_gray):
-        names = {0: "grey", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
-        raise SubmissionError(f"{where}: {names.get(colour, colour)}, expected RGB")
-    if depth != 8:
-        raise SubmissionError(f"{where}: {depth} bits a channel, expected 8")
+    names = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+    if depth != 8 or not (colour == _RGB or (colour == _GRAY and allow_gray)):
+        raise SubmissionError(
+            f"{where}: {depth} bits, {names.get(colour, colour)}; expected 8 bits, RGB"
+        )
     if interlace:
         raise SubmissionError(f"{where}: interlaced; save it without interlacing")
     return bool(colour == _GRAY)
