@@ -1,0 +1,124 @@
+"""The facial-prior first order motion model as a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mebench.errors import WeightsError
+from mebench.methods.base import Baseline, BaselineConfig
+from mebench.methods.fomm import checkpoint
+from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
+from mebench.methods.fomm.networks import Networks, build
+from mebench.methods.fomm.sampling import clip_digest
+from mebench.methods.fomm.tracks import Tracks
+from mebench.methods.fomm.training import Trainer
+from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
+
+_TRACKS_KEPT = 256
+
+
+class FommPrior(Baseline):
+    """Facial-prior first order motion model (Zhang et al., ACM MM 2021) and its variants.
+
+    Fresh from the constructor the networks are untrained, their numbers drawn from `seed`;
+    such a model generates too, as a control.
+
+    Source: Zhang et al. 2021 (10.1145/3474085.3479211); Siarohin et al., NeurIPS 2019.
+    """
+
+    config_model: ClassVar[type[BaselineConfig]] = FommConfig
+    trainable: ClassVar[bool] = True
+
+    config: FommConfig
+
+    def __init__(self, config: BaselineConfig | None = None, *, seed: int = 0) -> None:
+        super().__init__(config)
+        self._networks = build(self.config, seed)
+        self._animator: FaceAnimator | None = None
+        self._tracks: dict[str, Tracks | None] = {}
+
+    def fit(
+        self,
+        clips: Sequence[FaceClip],
+        *,
+        workdir: Path,
+        device: str = "cpu",
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        """Train from scratch, or from the checkpoint in `workdir`, to the configured end.
+
+        Raises:
+            UsageError: for no clips, an unknown device, or a workdir of another training run.
+            WeightsError: for a damaged checkpoint, or VGG19 weights that are wanted and missing.
+            MebenchError: when a loss is not finite.
+        """
+        losses = self.config.train.losses
+        networks = build(self.config, seed, with_critic=losses.gan > 0)
+        trainer = Trainer(
+            self.config, networks, workdir, device, seed, _perceptual(losses.perceptual)
+        )
+        trainer.fit(clips, progress if progress is not None else SilentProgress())
+        self._use(networks)
+
+    def generate(self, template: Face, driving: FaceClip) -> Frames:
+        """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
+        if self._animator is None:
+            self._animator = FaceAnimator(self._networks, self.config)
+        return self._animator.generate(template, driving, self._tracks_of(driving))
+
+    def save(self, path: Path) -> None:
+        """Write the networks and their configuration."""
+        states = {name: module.state_dict() for name, module in self._networks.modules().items()}
+        configuration = self.config.model_dump(mode="json")
+        checkpoint.write(path, {"configuration": configuration, **states})
+
+    def load(self, path: Path, *, device: str = "cpu") -> None:
+        """Read networks that `save`, or training, wrote.
+
+        Raises:
+            WeightsError: for a missing, truncated or foreign file, or other network shapes.
+        """
+        content = checkpoint.read(path)
+        self._check_configuration(content.get("configuration"), path)
+        networks = build(self.config, 0)
+        for name, module in networks.modules().items():
+            checkpoint.load_into(module, name, content.get(name), path)
+        for module in networks.modules().values():
+            module.to(device)
+        self._use(networks)
+
+    def _check_configuration(self, found: Any, path: Path) -> None:
+        wanted = self.config.model_dump(mode="json")
+        for section in ("model", "points"):
+            got = found.get(section) if isinstance(found, dict) else None
+            if not isinstance(got, dict):
+                raise WeightsError(f"{path}: holds no configuration; train again")
+            for key, value in wanted[section].items():
+                if got.get(key) != value:
+                    raise WeightsError(
+                        f"{path}: {section}.{key} was {got.get(key)!r} in training, now "
+                        f"{value!r}; use the preset it was trained with"
+                    )
+
+    def _use(self, networks: Networks) -> None:
+        self._networks = networks._replace(discriminator=None)
+        self._animator = None
+        self._tracks.clear()
+
+    def _tracks_of(self, driving: FaceClip) -> Tracks | None:
+        key = clip_digest(driving)
+        if key not in self._tracks:
+            if len(self._tracks) >= _TRACKS_KEPT:
+                self._tracks.clear()
+            self._tracks[key] = driving_tracks(driving, self.config)
+        return self._tracks[key]
+
+
+def _perceptual(weight: float) -> Any:
+    if weight == 0:
+        return None
+    raise WeightsError("train.losses.perceptual needs VGG19 weights, which are not in the store")

@@ -1,0 +1,205 @@
+"""Settings of the facial-prior first order motion model and its variants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mebench.methods.base import BaselineConfig
+from mebench.methods.fomm.points import PointSet, count
+
+
+class ModelConfig(BaselineConfig):
+    """Shape of the networks; names as in the published configuration.
+
+    Attributes:
+        size: side of the square images the networks work on, pixels.
+        prior: ``ewp`` (published 2021), ``awp`` (2024), or ``none``: fomm finds its own points.
+        num_points: number of points where there is no prior.
+        jacobians: ``learned`` by the detector, ``measured`` from the tracks (no detector then),
+            or ``both``, multiplied.
+        blend: ``none`` (published), ``gate`` or ``residual``: the output starts from the warped
+            template and is corrected through a learned gate.
+        align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
+        mask_sigma: above 0, the mask logits start from the distance to each point (grid units).
+        mask_background: logit of the identity motion, used with `mask_sigma`.
+    """
+
+    size: int = Field(default=128, ge=32, le=1024, multiple_of=4)
+    prior: Literal["ewp", "awp", "none"] = "ewp"
+    num_points: int = Field(default=10, ge=1, le=100)
+    jacobians: Literal["learned", "measured", "both"] = "measured"
+    blend: Literal["none", "gate", "residual"] = "residual"
+    align_corners: bool = True
+    mask_sigma: float = Field(default=0.12, ge=0.0)
+    mask_background: float = -2.0
+    detector_width: int = Field(default=16, ge=1)
+    detector_max: int = Field(default=64, ge=1)
+    detector_blocks: int = Field(default=3, ge=1)
+    temperature: float = Field(default=0.1, gt=0.0)
+    motion_width: int = Field(default=16, ge=1)
+    motion_max: int = Field(default=64, ge=1)
+    motion_blocks: int = Field(default=3, ge=1)
+    generator_width: int = Field(default=8, ge=1)
+    generator_max: int = Field(default=64, ge=1)
+    generator_down: int = Field(default=2, ge=1)
+    generator_residual: int = Field(default=2, ge=0)
+    discriminator_width: int = Field(default=16, ge=1)
+    discriminator_max: int = Field(default=128, ge=1)
+    discriminator_blocks: int = Field(default=3, ge=1)
+
+
+class PointsConfig(BaselineConfig):
+    """Which points move the face and how they are followed through a clip.
+
+    Attributes:
+        point_set: ``published-18`` or ``face-44``.
+        tracking: ``none`` keeps the points of frame 0 for all frames, as published; ``flow``
+            carries them along by optical flow.
+        remove_head_motion: take the measured rigid motion of the head out of the tracks.
+        radius: standard deviation of the local average around a point, in eye distances.
+        smooth_ms: standard deviation of the average over time, in milliseconds.
+    """
+
+    point_set: PointSet = "face-44"
+    tracking: Literal["none", "flow"] = "flow"
+    remove_head_motion: bool = True
+    radius: float = Field(default=0.06, gt=0.0, le=0.5)
+    smooth_ms: float = Field(default=8.0, ge=0.0, le=100.0)
+
+
+class SamplingConfig(BaselineConfig):
+    """How training pairs are drawn.
+
+    Attributes:
+        synthetic: share of pairs that are a frame and the same frame under a known field.
+        measured: share of those fields that are measured motion of a clip, made stronger.
+        fields_per_clip: measured fields kept of each clip.
+        apex_focus: 0 draws the two frames of a real pair evenly, 1 prefers still and strongest.
+        amplitude_start: least and most peak motion at the first step, in eye distances.
+        amplitude_end: the same once the curriculum is over.
+        curriculum: share of the steps after which amplitudes are at their end.
+        track_noise: standard deviation put on exact tracks, in eye distances.
+        flip: chance of a mirrored pair, its points re-indexed.
+        jitter: most relative change of light and contrast; colour changes by half of it.
+        to_gray: chance that a colour pair is shown in grey.
+    """
+
+    synthetic: float = Field(default=0.75, ge=0.0, le=1.0)
+    measured: float = Field(default=0.5, ge=0.0, le=1.0)
+    fields_per_clip: int = Field(default=6, ge=1)
+    apex_focus: float = Field(default=1.0, ge=0.0, le=1.0)
+    amplitude_start: tuple[float, float] = (0.02, 0.08)
+    amplitude_end: tuple[float, float] = (0.005, 0.04)
+    curriculum: float = Field(default=0.6, ge=0.0, le=1.0)
+    track_noise: float = Field(default=0.002, ge=0.0)
+    flip: float = Field(default=0.5, ge=0.0, le=1.0)
+    jitter: float = Field(default=0.15, ge=0.0, lt=1.0)
+    to_gray: float = Field(default=0.2, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SamplingConfig:
+        for low, high in (self.amplitude_start, self.amplitude_end):
+            if not 0 < low <= high:
+                raise ValueError("amplitudes are (least, most) with 0 < least <= most")
+        return self
+
+
+class LossConfig(BaselineConfig):
+    """Weights of the losses; 0 switches one off.
+
+    Attributes:
+        perceptual: VGG19 features, five layers at four scales (needs its weights).
+        gan: least-squares adversarial loss.
+        feature_matching: features of the discriminator.
+        equivariance_value: points under a known transform.
+        equivariance_jacobian: Jacobians under a known transform.
+        flow: predicted against true motion where it is known, relative to its peak.
+        warped: the warped template against the driving frame, heavier where they differ.
+        pixel: the output against the driving frame, heavier where they differ.
+        change_weight: how much heavier.
+    """
+
+    perceptual: float = Field(default=0.0, ge=0.0)
+    gan: float = Field(default=0.0, ge=0.0)
+    feature_matching: float = Field(default=0.0, ge=0.0)
+    equivariance_value: float = Field(default=0.0, ge=0.0)
+    equivariance_jacobian: float = Field(default=0.0, ge=0.0)
+    flow: float = Field(default=1.0, ge=0.0)
+    warped: float = Field(default=0.0, ge=0.0)
+    pixel: float = Field(default=10.0, ge=0.0)
+    change_weight: float = Field(default=20.0, ge=0.0)
+
+
+class TrainConfig(BaselineConfig):
+    """How long and how the networks learn.
+
+    Attributes:
+        steps: optimiser steps; None takes epochs × repeats × clips / batch, as published.
+        epochs: passes over the clips, used where `steps` is None.
+        repeats: pairs of each clip in a pass, used where `steps` is None.
+        batch: pairs a step.
+        learning_rate: of Adam.
+        betas: of Adam.
+        drops: shares of the steps after which the learning rate falls to a tenth.
+        cosine: let the learning rate fall along half a cosine instead.
+        motion_first: share of the steps that train the motion network alone.
+        checkpoint_every: steps between checkpoints.
+        precision: as Lightning Fabric names it.
+    """
+
+    steps: int | None = Field(default=400, ge=1)
+    epochs: int = Field(default=100, ge=1)
+    repeats: int = Field(default=50, ge=1)
+    batch: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    betas: tuple[float, float] = (0.5, 0.999)
+    drops: tuple[float, ...] = ()
+    cosine: bool = True
+    motion_first: float = Field(default=0.6, ge=0.0, le=1.0)
+    checkpoint_every: int = Field(default=100, ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    losses: LossConfig = LossConfig()
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class InferenceConfig(BaselineConfig):
+    """How a template is made to move.
+
+    Attributes:
+        relative: carry over the change since the driving clip's first frame, not the position.
+        adapt_scale: scale motion by the size of the template's face over the driving one's.
+        amplitude: factor on the motion; 1 keeps it as it is.
+        batch: frames computed together; changes speed, not the result.
+    """
+
+    relative: bool = True
+    adapt_scale: bool = True
+    amplitude: float = Field(default=1.0, ge=0.0, le=20.0)
+    batch: int = Field(default=4, ge=1)
+
+
+class FommConfig(BaselineConfig):
+    """All settings of one fomm variant."""
+
+    model: ModelConfig = ModelConfig()
+    points: PointsConfig = PointsConfig()
+    train: TrainConfig = TrainConfig()
+    inference: InferenceConfig = InferenceConfig()
+
+    @property
+    def point_count(self) -> int:
+        """How many points the networks have."""
+        prior = self.model.prior != "none"
+        return count(self.points.point_set) if prior else self.model.num_points
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FommConfig:
+        if self.model.jacobians != "learned" and self.points.tracking == "none":
+            raise ValueError("measured Jacobians need points.tracking: flow")
+        if self.model.prior == "none" and self.model.jacobians != "learned":
+            raise ValueError("model.prior: none needs model.jacobians: learned")
+        if self.model.prior == "awp" and self.points.point_set != "published-18":
+            raise ValueError("model.prior: awp needs points.point_set: published-18")
+        return self

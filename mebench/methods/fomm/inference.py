@@ -1,0 +1,115 @@
+"""Makes a template move as a driving clip does."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
+from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.keypoints import KPDetector
+from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
+from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.objective import compose
+from mebench.methods.fomm.points import eye_distance, pick
+from mebench.methods.fomm.sampling import resized
+from mebench.methods.fomm.tracks import Tracks, track
+from mebench.types import Face, FaceClip, Frames, Image, Points
+
+
+class FaceAnimator(Animator):
+    """An `Animator` that paints on the template at its own size.
+
+    The networks see `model.size` pixels; motion and correction are carried to the full template,
+    so that a larger template keeps its detail.
+    """
+
+    def __init__(self, networks: Networks, config: FommConfig) -> None:
+        learned_scale = config.inference.adapt_scale and config.model.prior == "none"
+        super().__init__(
+            cast(KPDetector, networks.detector),
+            networks.generator,
+            batch_size=config.inference.batch,
+            adapt_movement_scale=learned_scale,
+            use_relative_movement=config.inference.relative,
+            use_relative_jacobian=config.inference.relative,
+        )
+        self.config = config
+
+    def generate(self, template: Face, driving: FaceClip, tracks: Tracks | None) -> Frames:
+        """Return (T, H, W, 3): the template moving as the driving clip.
+
+        Shapes: template.image (H, W, 3) of any size; tracks belong to the driving clip at
+        `model.size`, None for a model that finds its own points.
+        """
+        size = self.config.model.size
+        image, landmarks = fitted(template, size)
+        self._canvas = to_tensor(template.image[None], self.device)
+        points = None
+        moving = None
+        if tracks is not None:
+            points = pick(landmarks, self.config.points.point_set)
+            moving = self._driving_points(tracks, eye_distance(landmarks))
+        frames = resized(driving, size).frames
+        batches = self.pictures(image, points, frames, moving)
+        return np.concatenate([to_frames(batch) for batch in batches])
+
+    def _driving_points(self, tracks: Tracks, iod: float) -> DrivingPoints:
+        settings = self.config.inference
+        factor = settings.amplitude
+        if settings.adapt_scale:
+            factor *= iod / tracks.eye_distance
+        eye = np.eye(2, dtype=np.float32)
+        jacobians = None
+        if self.config.model.jacobians != "learned":
+            jacobians = eye + np.float32(settings.amplitude) * (tracks.jacobians - eye)
+        return DrivingPoints(tracks.start + np.float32(factor) * tracks.motion, jacobians)
+
+    def _batch(
+        self,
+        still: torch.Tensor,
+        kp_template: Keypoints,
+        encoded: EncodedTemplate,
+        initial: Keypoints,
+        driving: Frames,
+        driving_points: DrivingPoints | None,
+        part: slice,
+    ) -> torch.Tensor:
+        count = part.stop - part.start
+        kp_template = kp_template.expand(count)
+        moved = normalize_kp(
+            kp_template,
+            self._driving(driving, driving_points, part),
+            initial.expand(count),
+            adapt_movement_scale=self.adapt_movement_scale,
+            use_relative_movement=self.use_relative_movement,
+            use_relative_jacobian=self.use_relative_jacobian,
+        )
+        out = self.generator(
+            still.expand(count, -1, -1, -1), moved, kp_template, encoded.expand(count)
+        )
+        canvas = self._canvas.expand(count, -1, -1, -1)
+        return compose(self.generator, canvas, out)
+
+
+def driving_tracks(driving: FaceClip, config: FommConfig) -> Tracks | None:
+    """Return the tracks of a driving clip at the networks' size; None without a prior."""
+    if config.model.prior == "none":
+        return None
+    return track(resized(driving, config.model.size), config.points)
+
+
+def fitted(face: Face, size: int) -> tuple[Image, Points]:
+    """Return a face's image at size × size pixels and its landmarks there."""
+    height, width = face.image.shape[:2]
+    if (height, width) == (size, size):
+        return face.image, face.landmarks
+    how = cv2.INTER_AREA if size < height else cv2.INTER_CUBIC
+    image: NDArray[np.uint8] = cv2.resize(face.image, (size, size), interpolation=how)
+    factor = np.array([size / width, size / height], np.float32)
+    marks = (face.landmarks + np.float32(0.5)) * factor - np.float32(0.5)
+    return image, marks.astype(np.float32)

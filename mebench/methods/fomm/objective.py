@@ -1,0 +1,171 @@
+"""What a training step minimises: the published losses and those that make micro-motion count."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mebench.methods.fomm.blocks import ImagePyramid, coordinate_grid, resize
+from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
+from mebench.methods.fomm.generator import OcclusionAwareGenerator
+from mebench.methods.fomm.keypoints import KPDetector
+from mebench.methods.fomm.losses import (
+    LossWeights,
+    PairBatch,
+    generator_losses,
+    motion_weighted_l1,
+)
+from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.perceptual import PerceptualLoss
+from mebench.methods.fomm.sampling import Batch
+from mebench.methods.fomm.transform import Transform
+
+
+class Outcome(NamedTuple):
+    """Losses by name, and the generated frames where the step made any."""
+
+    losses: dict[str, Tensor]
+    generated: Tensor | None
+
+
+class Objective(nn.Module):
+    """Detector and generator with the losses of a configuration, as one module."""
+
+    def __init__(
+        self, config: FommConfig, networks: Networks, perceptual: PerceptualLoss | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.detector = networks.detector
+        self.generator = networks.generator
+        self.pyramid = ImagePyramid((1.0,))
+        # Not registered: a fixed loss network is no part of what is trained or stored.
+        self._perceptual = [perceptual]
+
+    def forward(
+        self,
+        batch: Batch,
+        transform: Transform | None,
+        critic: MultiScaleDiscriminator | None,
+        motion_only: bool,
+    ) -> Outcome:
+        """Return the losses of one batch; `motion_only` leaves the decoder out."""
+        if motion_only:
+            return Outcome(self._motion_losses(batch), None)
+        weights = self.config.train.losses
+        pair = self._pair(batch)
+        step = generator_losses(
+            cast(KPDetector, self.detector),
+            self.generator,
+            pair,
+            LossWeights(
+                generator_gan=weights.gan,
+                discriminator_gan=weights.gan,
+                feature_matching=(weights.feature_matching,) * 4,
+                equivariance_value=weights.equivariance_value,
+                equivariance_jacobian=weights.equivariance_jacobian,
+            ),
+            transform=transform,
+            discriminator=critic,
+            pyramid=self.pyramid,
+            perceptual=self._perceptual[0],
+            warp_points=self.config.points.tracking == "flow",
+            align_corners=self.config.model.align_corners,
+        )
+        losses = dict(step.losses)
+        deformation = step.generated["deformation"]
+        losses.update(self._field_losses(batch, deformation))
+        generated = compose(self.generator, batch.template, step.generated)
+        if weights.pixel:
+            gap = motion_weighted_l1(
+                generated, batch.driving, batch.template, weights.change_weight
+            )
+            losses["pixel"] = weights.pixel * gap
+        return Outcome(losses, generated)
+
+    def _motion_losses(self, batch: Batch) -> dict[str, Tensor]:
+        pair = self._pair(batch)
+        kp_template = self.detector(pair.template, pair.template_points, pair.template_jacobian)
+        kp_driving = self.detector(pair.driving, pair.driving_points, pair.driving_jacobian)
+        network = self.generator.dense_motion_network
+        if network is None:
+            return {}
+        motion = network(batch.template, kp_driving, kp_template)
+        return self._field_losses(batch, motion.deformation)
+
+    def _field_losses(self, batch: Batch, deformation: Tensor) -> dict[str, Tensor]:
+        weights = self.config.train.losses
+        losses: dict[str, Tensor] = {}
+        field = full_field(deformation, batch.template, self.config.model.align_corners)
+        if weights.flow:
+            losses["flow"] = weights.flow * flow_loss(field, batch.flow, batch.flow_known)
+        if weights.warped:
+            warped = sharp_warp(batch.template, field, self.config.model.align_corners)
+            gap = motion_weighted_l1(warped, batch.driving, batch.template, weights.change_weight)
+            losses["warped"] = weights.warped * gap
+        return losses
+
+    def _pair(self, batch: Batch) -> PairBatch:
+        if self.config.model.prior == "none":
+            return PairBatch(batch.template, batch.driving)
+        measured = self.config.model.jacobians != "learned"
+        return PairBatch(
+            batch.template,
+            batch.driving,
+            batch.template_points,
+            batch.driving_points,
+            None,
+            batch.driving_jacobians if measured else None,
+        )
+
+
+def full_field(deformation: Tensor, image: Tensor, align_corners: bool) -> Tensor:
+    """Return the sampling grid (B, H, W, 2) of a deformation (B, h, w, 2) at the image's size."""
+    size = (image.shape[2], image.shape[3])
+    return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)
+
+
+def sharp_warp(image: Tensor, field: Tensor, align_corners: bool) -> Tensor:
+    """Return the image read bicubically at a grid: half a pixel must not blur the skin."""
+    return functional.grid_sample(
+        image, field, mode="bicubic", padding_mode="border", align_corners=align_corners
+    )
+
+
+def compose(generator: OcclusionAwareGenerator, template: Tensor, out: dict[str, Tensor]) -> Tensor:
+    """Return the frame: the decoder's, or with a blend the sharp warp plus the correction.
+
+    The template may be larger than the networks' images; the correction is enlarged to it.
+    """
+    prediction = out["prediction"]
+    size = (template.shape[2], template.shape[3])
+    if generator.blend == "none":
+        return resize(prediction, size, generator.align_resize)
+    field = full_field(out["deformation"], template, generator.align_resize)
+    warped = sharp_warp(template, field, generator.align_corners)
+    correction = resize(prediction - out["deformed"], size, generator.align_resize)
+    return warped + correction
+
+
+def flow_loss(field: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Return the end-point error relative to each pair's peak motion, over the known pairs.
+
+    Half of the weight lies on moving pixels: most of a face is still.
+
+    Shapes: field (B, H, W, 2) grid units; truth (B, H, W, 2) pixels; known (B,) bool.
+    """
+    height, width = truth.shape[1:3]
+    unit = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=field.device)
+    motion = (field - coordinate_grid((height, width), field)) * unit
+    error = ((motion - truth) ** 2).sum(-1).add(1e-4).sqrt()
+    size = truth.norm(dim=-1)
+    peak = size.amax(dim=(1, 2), keepdim=True).clamp_min(0.05)
+    weight = size / peak
+    weight = weight / weight.mean(dim=(1, 2), keepdim=True).clamp_min(1e-3)
+    each = (error / peak * (0.5 + 0.5 * weight)).mean(dim=(1, 2))
+    share = known.to(each.dtype)
+    return (each * share).sum() / share.sum().clamp_min(1.0)

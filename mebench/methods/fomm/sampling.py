@@ -1,0 +1,439 @@
+"""Training pairs: two frames of one clip, or a face moved by a field that is known exactly.
+
+A micro-expression changes few pixels by less than one pixel, so a pair of real frames teaches
+little about motion. Most pairs are therefore one real frame and the same frame under a smooth
+field: the measured motion of a clip, made stronger, or random movements of face regions. Their
+tracks and their flow are exact. A batch is a function of (seed, step) alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mebench import spec
+from mebench.io.files import atomic_path
+from mebench.methods.fomm.config import FommConfig, SamplingConfig
+from mebench.methods.fomm.points import MIRROR_68, Positions, eye_distance, mirror, pick
+from mebench.methods.fomm.tracks import Motion, Tracks, follow, measure, track
+from mebench.types import FaceClip, Points
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Material:
+    """One clip made ready for drawing, at the network's size.
+
+    Attributes:
+        frames: (T, S, S, 3) uint8.
+        landmarks: (68, 2) float32, pixels.
+        tracks: the clip's points.
+        strength: (T,) float32, 0..1, motion of a frame against the clip's strongest.
+        fields: (M, S/2, S/2, 2) float16, measured motion of the strongest frames, pixels of S.
+        gray: the recording has no colour.
+    """
+
+    frames: NDArray[np.uint8]
+    landmarks: Points
+    tracks: Tracks
+    strength: Array
+    fields: NDArray[np.float16]
+    gray: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees; points in pixels, flow on the driving frame's grid.
+
+    Attributes:
+        template: (B, 3, S, S) float32, 0..1.
+        driving: (B, 3, S, S) float32, 0..1.
+        template_points: (B, K, 2) float32.
+        driving_points: (B, K, 2) float32.
+        driving_jacobians: (B, K, 2, 2) float32, of template to driving.
+        flow: (B, S, S, 2) float32, pixels from a driving pixel to its place in the template.
+        flow_known: (B,) bool.
+    """
+
+    template: Tensor
+    driving: Tensor
+    template_points: Tensor
+    driving_points: Tensor
+    driving_jacobians: Tensor
+    flow: Tensor
+    flow_known: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        moved = {name: getattr(self, name).to(device) for name in self.__dataclass_fields__}
+        return replace(self, **moved)
+
+
+def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Material:
+    """Return a clip ready for drawing: resized, tracked, its strongest motion kept.
+
+    Tracks are read from the folder `cache` where they lie there already, else written to it.
+
+    Shapes: clip.frames (T, H, W, 3) of any size; see `Material`.
+    """
+    clip = resized(clip, config.model.size)
+    if config.points.tracking == "none" or config.model.prior == "none":
+        fixed = track(clip, config.points.model_copy(update={"tracking": "none"}))
+        known = _Followed(fixed, _image_change(clip), np.zeros((0, 1, 1, 2), np.float16))
+    else:
+        known = _followed(clip, config, cache)
+    strength = (known.strength / max(1e-6, float(known.strength.max()))).astype(np.float32)
+    frames = np.ascontiguousarray(clip.frames)
+    gray = clip.colour == "gray"
+    return Material(frames, clip.landmarks, known.tracks, strength, known.fields, gray)
+
+
+class _Followed(NamedTuple):
+    tracks: Tracks
+    strength: Array
+    fields: NDArray[np.float16]
+
+
+def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Followed:
+    wanted = config.train.sampling.fields_per_clip
+    path = None
+    if cache is not None:
+        settings = {"points": config.points.model_dump(mode="json"), "fields": wanted}
+        name = hashlib.sha256(f"{clip_digest(clip)} {spec.digest(settings)}".encode())
+        path = cache / f"{name.hexdigest()[:32]}.npz"
+        if path.is_file():
+            with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+                return _load_followed(path)
+    motion = measure(clip, config.points)
+    start = pick(clip.landmarks, config.points.point_set)
+    tracks = follow(motion, start, clip.landmarks, config.points)
+    strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
+    known = _Followed(tracks, strength, _strongest(motion, strength, wanted))
+    if path is not None:
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            np.savez(
+                handle,
+                start=tracks.start,
+                motion=tracks.motion,
+                jacobians=tracks.jacobians,
+                eye_distance=tracks.eye_distance,
+                rigid=tracks.rigid,
+                strength=known.strength,
+                fields=known.fields,
+            )
+    return known
+
+
+def _load_followed(path: Path) -> _Followed:
+    with np.load(path, allow_pickle=False) as stored:
+        tracks = Tracks(
+            stored["start"],
+            stored["motion"],
+            stored["jacobians"],
+            float(stored["eye_distance"]),
+            stored["rigid"],
+        )
+        return _Followed(tracks, stored["strength"], stored["fields"])
+
+
+def clip_digest(clip: FaceClip) -> str:
+    """Return a digest of what a clip's tracks depend on, from a few of its frames."""
+    digest = hashlib.sha256(f"{clip.key} {clip.frames.shape} {clip.fps}".encode())
+    digest.update(np.ascontiguousarray(clip.landmarks, dtype=np.float32).tobytes())
+    for index in range(0, len(clip.frames), max(1, len(clip.frames) // 8)):
+        digest.update(np.ascontiguousarray(clip.frames[index]).tobytes())
+    return digest.hexdigest()
+
+
+def resized(clip: FaceClip, size: int) -> FaceClip:
+    """Return the clip at size × size pixels, its landmarks with it; itself where it fits."""
+    height, width = clip.frames.shape[1:3]
+    if (height, width) == (size, size):
+        return clip
+    smaller = size < height
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    frames = np.stack(
+        [cv2.resize(np.asarray(f), (size, size), interpolation=how) for f in clip.frames]
+    )
+    factor = np.array([size / width, size / height], np.float32)
+    marks = (clip.landmarks + np.float32(0.5)) * factor - np.float32(0.5)
+    return replace(clip, frames=frames, landmarks=marks.astype(np.float32))
+
+
+def draw(materials: Sequence[Material], config: FommConfig, seed: int, step: int) -> Batch:
+    """Return the batch of a step; the same for the same materials, config, seed and step."""
+    rng = np.random.default_rng([seed, step])
+    rows = [_draw_one(materials, config, rng, step) for _ in range(config.train.batch)]
+    columns = {
+        name: torch.stack([getattr(row, name) for row in rows])
+        for name in Batch.__dataclass_fields__
+    }
+    return Batch(**columns)
+
+
+def progress_of(config: FommConfig, step: int) -> float:
+    """Return how far the curriculum is at a step, 0..1."""
+    span = max(1, round(config.train.steps * config.train.sampling.curriculum))
+    return min(1.0, step / span)
+
+
+def _draw_one(
+    materials: Sequence[Material], config: FommConfig, rng: np.random.Generator, step: int
+) -> Batch:
+    sampling = config.train.sampling
+    index = int(rng.integers(len(materials)))
+    item = materials[index]
+    if rng.random() < sampling.synthetic and config.points.tracking == "flow":
+        other = materials[int(rng.integers(len(materials)))]
+        row = _synthetic(item, other, config, rng, progress_of(config, step))
+    else:
+        row = _real(item, config, rng)
+    if rng.random() < sampling.flip:
+        row = flip(row, mirror(config.points.point_set))
+    return _jitter(row, item.gray, sampling, rng)
+
+
+def _real(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch:
+    """Two different frames of a clip; apex-heavy draws prefer a still and a strong frame."""
+    n = len(item.frames)
+    even = np.full(n, 1.0 / n)
+    focus = config.train.sampling.apex_focus
+    strong = item.strength.astype(np.float64) ** 2 + 1e-3
+    weak = (1.0 - item.strength.astype(np.float64)) ** 2 + 1e-3
+    a = int(rng.choice(n, p=(1 - focus) * even + focus * weak / weak.sum()))
+    chance = (1 - focus) * even + focus * strong / strong.sum()
+    if n > 1:
+        chance[a] = 0.0
+    b = int(rng.choice(n, p=chance / chance.sum()))
+    tracks = item.tracks
+    motion, jacobians = tracks.with_head()
+    relative = jacobians[b] @ _inverse(jacobians[a])
+    size = item.frames.shape[1]
+    return Batch(
+        template=_tensor(item.frames[a]),
+        driving=_tensor(item.frames[b]),
+        template_points=torch.from_numpy(tracks.start + motion[a]),
+        driving_points=torch.from_numpy(tracks.start + motion[b]),
+        driving_jacobians=torch.from_numpy(relative),
+        flow=torch.zeros(size, size, 2),
+        flow_known=torch.tensor(False),
+    )
+
+
+def _synthetic(
+    item: Material, other: Material, config: FommConfig, rng: np.random.Generator, progress: float
+) -> Batch:
+    """A frame and the same frame under a known backward field."""
+    sampling = config.train.sampling
+    size = item.frames.shape[1]
+    iod = eye_distance(item.landmarks)
+    field = np.zeros((size, size, 2), np.float32)
+    if len(other.fields) and rng.random() < sampling.measured:
+        field += borrowed_field(item, other, rng)
+    else:
+        field += random_field(item.landmarks, size, rng)
+    low = sampling.amplitude_start[0] * (1 - progress) + sampling.amplitude_end[0] * progress
+    high = sampling.amplitude_start[1] * (1 - progress) + sampling.amplitude_end[1] * progress
+    peak = float(np.percentile(np.hypot(field[..., 0], field[..., 1]), 99.5))
+    wanted = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * iod
+    field *= np.float32(wanted / max(peak, 1e-3))
+    frame = item.frames[int(rng.integers(len(item.frames)))]
+    template = _tensor(frame)
+    backward = torch.from_numpy(field)
+    driving = warp(template[None], backward[None])[0].clamp(0, 1)
+    start = item.tracks.start
+    moved, jacobians = carried(start, field)
+    noise = sampling.track_noise * iod
+    moved = moved + rng.normal(0, 1, moved.shape).astype(np.float32) * np.float32(noise)
+    shaking = rng.normal(0, 1, jacobians.shape).astype(np.float32)
+    jacobians = jacobians + shaking * np.float32(sampling.track_noise * 2)
+    return Batch(
+        template=template,
+        driving=driving,
+        template_points=torch.from_numpy(start.copy()),
+        driving_points=torch.from_numpy(moved),
+        driving_jacobians=torch.from_numpy(jacobians),
+        flow=backward,
+        flow_known=torch.tensor(True),
+    )
+
+
+def warp(images: Tensor, backward: Tensor) -> Tensor:
+    """Return images (B, 3, H, W) sampled at each pixel plus `backward` (B, H, W, 2), bicubic."""
+    height, width = images.shape[-2:]
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32),
+        indexing="ij",
+    )  # fmt: skip
+    grid = torch.stack([x, y], -1) + backward
+    grid = grid * 2 / torch.tensor([width - 1, height - 1], dtype=torch.float32) - 1
+    return functional.grid_sample(
+        images, grid, mode="bicubic", padding_mode="reflection", align_corners=True
+    )
+
+
+def carried(start: Positions, backward: Array) -> tuple[Positions, Array]:
+    """Return where points go under a backward field, and the forward Jacobian there.
+
+    A template point s is seen at the driving pixel d with d + backward(d) = s.
+
+    Shapes: start (K, 2); backward (H, W, 2); returns (K, 2) and (K, 2, 2) float32.
+    """
+    at = start.astype(np.float32).copy()
+    for _ in range(6):
+        at = (start - _bilinear(backward, at)).astype(np.float32)
+    step = np.float32(1.0)
+    dx = (_bilinear(backward, at + (step, 0)) - _bilinear(backward, at - (step, 0))) / 2
+    dy = (_bilinear(backward, at + (0, step)) - _bilinear(backward, at - (0, step))) / 2
+    towards_template = np.stack([dx, dy], -1) + np.eye(2, dtype=np.float32)
+    return at, _inverse(towards_template.astype(np.float32))
+
+
+def random_field(landmarks: Points, size: int, rng: np.random.Generator) -> Array:
+    """Return a smooth field of one to four moving face regions, half of them on both sides.
+
+    Shapes: landmarks (68, 2); returns (size, size, 2), arbitrary units.
+    """
+    iod = eye_distance(landmarks)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    field = np.zeros((size, size, 2), np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        index = int(rng.integers(17, 68)) if rng.random() < 0.85 else int(rng.integers(5, 12))
+        shift = rng.normal(0, 0.12, 2)
+        angle = rng.uniform(0, 2 * np.pi)
+        push = rng.uniform(0.3, 1.0) * np.array([np.cos(angle), np.sin(angle)])
+        wide, narrow = np.exp(rng.uniform(np.log(0.09), np.log(0.4), 2)) * iod
+        turn = rng.uniform(0, np.pi)
+        sides = ((index, 1.0),)
+        if rng.random() < 0.5 and MIRROR_68[index] != index:
+            sides = ((index, 1.0), (int(MIRROR_68[index]), -1.0))
+        for mark, sign in sides:
+            cx, cy = landmarks[mark] + np.array([sign, 1.0]) * shift * iod
+            dx, dy = (x - np.float32(cx)) * np.float32(sign), y - np.float32(cy)
+            along = dx * np.cos(turn) + dy * np.sin(turn)
+            across = dy * np.cos(turn) - dx * np.sin(turn)
+            bump = np.exp(-0.5 * ((along / wide) ** 2 + (across / narrow) ** 2))
+            field += bump[..., None] * (push * (sign, 1.0)).astype(np.float32)
+    return field
+
+
+def borrowed_field(item: Material, other: Material, rng: np.random.Generator) -> Array:
+    """Return the measured motion of another clip, laid onto this face by the landmarks.
+
+    Shapes: returns (S, S, 2), a backward field in pixels.
+    """
+    size = item.frames.shape[1]
+    measured = other.fields[int(rng.integers(len(other.fields)))].astype(np.float32)
+    coarse = 32
+    y, x = (np.mgrid[:coarse, :coarse].astype(np.float32) + 0.5) * (size / coarse) - 0.5
+    offset = (other.landmarks - item.landmarks).astype(np.float32)
+    sigma = 0.25 * eye_distance(item.landmarks)
+    gaps = (x[..., None] - item.landmarks[:, 0]) ** 2 + (y[..., None] - item.landmarks[:, 1]) ** 2
+    near = np.exp(-0.5 * gaps / sigma**2)
+    shift = (near @ offset) / (near.sum(-1, keepdims=True) + 0.05)
+    shift = cv2.resize(shift.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    gy, gx = np.mgrid[:size, :size].astype(np.float32)
+    scale = measured.shape[0] / size
+    at_x = (gx + shift[..., 0] + 0.5) * scale - 0.5
+    at_y = (gy + shift[..., 1] + 0.5) * scale - 0.5
+    return -cv2.remap(measured, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def flip(row: Batch, partner: NDArray[np.intp]) -> Batch:
+    """Return one pair seen in a mirror, its points re-indexed to their partners."""
+    width = row.template.shape[-1]
+    index = torch.from_numpy(np.asarray(partner))
+    sign = torch.tensor([-1.0, 1.0])
+
+    def points(at: Tensor) -> Tensor:
+        return at[index] * sign + torch.tensor([width - 1.0, 0.0])
+
+    return replace(
+        row,
+        template=row.template.flip(-1),
+        driving=row.driving.flip(-1),
+        template_points=points(row.template_points),
+        driving_points=points(row.driving_points),
+        driving_jacobians=row.driving_jacobians[index] * (sign[:, None] * sign[None, :]),
+        flow=row.flow.flip(1) * sign,
+    )
+
+
+def _jitter(row: Batch, gray: bool, sampling: SamplingConfig, rng: np.random.Generator) -> Batch:
+    """The same change of light and colour for both frames; a grey clip stays grey."""
+    amount = sampling.jitter
+    light = float(rng.uniform(1 - amount, 1 + amount))
+    contrast = float(rng.uniform(1 - amount, 1 + amount))
+    gains = rng.uniform(1 - amount / 2, 1 + amount / 2, 3)
+    to_gray = bool(rng.random() < sampling.to_gray)
+    if amount == 0:
+        return row
+    tint = torch.ones(3, 1, 1) if gray else torch.tensor(gains, dtype=torch.float32).view(3, 1, 1)
+    mean = row.template.mean()
+
+    def change(image: Tensor) -> Tensor:
+        if to_gray and not gray:
+            mix = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+            image = (image * mix).sum(0, keepdim=True).expand(3, -1, -1)
+            return (((image - mean) * contrast + mean) * light).clamp(0, 1)
+        return (((image - mean) * contrast + mean) * light * tint).clamp(0, 1)
+
+    return replace(row, template=change(row.template), driving=change(row.driving))
+
+
+def _strongest(motion: Motion, strength: Array, wanted: int) -> NDArray[np.float16]:
+    """The motion of a few strong frames, averaged where the image shows little, at half size."""
+    n = len(strength)
+    order = np.argsort(-strength, kind="stable")[: max(1, n // 3)]
+    chosen = order[:: max(1, len(order) // wanted)][:wanted]
+    height, width = motion.weight.shape
+    sigma = max(1.0, height / 64)
+    trust = motion.weight + np.float32(0.05)
+    total = cv2.GaussianBlur(trust, (0, 0), sigma)[..., None]
+    half = (width // 2, height // 2)
+    fields = []
+    for index in chosen:
+        soft = cv2.GaussianBlur(motion.flow[index] * trust[..., None], (0, 0), sigma) / total
+        fields.append(cv2.resize(soft, half, interpolation=cv2.INTER_AREA))
+    return np.stack(fields).astype(np.float16)
+
+
+def _image_change(clip: FaceClip) -> Array:
+    first = np.asarray(clip.frames[0], np.float32)
+    return np.array(
+        [np.abs(np.asarray(f, np.float32) - first).mean() for f in clip.frames], np.float32
+    )
+
+
+def _bilinear(field: Array, at: Positions) -> Array:
+    height, width = field.shape[:2]
+    x = np.clip(at[:, 0], 0, width - 1.001)
+    y = np.clip(at[:, 1], 0, height - 1.001)
+    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = (x - x0)[:, None], (y - y0)[:, None]
+    top = field[y0, x0] * (1 - fx) + field[y0, x0 + 1] * fx
+    bottom = field[y0 + 1, x0] * (1 - fx) + field[y0 + 1, x0 + 1] * fx
+    mixed: Array = (top * (1 - fy) + bottom * fy).astype(np.float32)
+    return mixed
+
+
+def _inverse(matrices: Array) -> Array:
+    inverse: Array = np.linalg.inv(matrices.astype(np.float64)).astype(np.float32)
+    return inverse
+
+
+def _tensor(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255

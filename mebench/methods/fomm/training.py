@@ -1,0 +1,353 @@
+"""Trains the networks; can be killed at any moment and continued to the same last bit."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from mebench import spec
+from mebench.errors import MebenchError, UsageError, WeightsError
+from mebench.io.files import atomic_path
+from mebench.methods.fomm import checkpoint
+from mebench.methods.fomm.blocks import ImagePyramid
+from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
+from mebench.methods.fomm.losses import LossWeights, discriminator_loss
+from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.objective import Objective, Outcome
+from mebench.methods.fomm.perceptual import PerceptualLoss
+from mebench.methods.fomm.sampling import Batch, Material, clip_digest, draw, prepare
+from mebench.methods.fomm.transform import Transform
+from mebench.types import FaceClip, Progress
+
+CHECKPOINT = "checkpoint.pt"
+LOSSES = "losses.csv"
+
+_TRANSFORM = (0.05, 0.005, 5)
+"""Published strength of the equivariance transform: affine, thin plate, control points a side."""
+
+
+@dataclass
+class Trainer:
+    """Everything one training run holds.
+
+    Attributes:
+        config: the settings.
+        networks: trained in place.
+        workdir: keeps ``checkpoint.pt``, ``losses.csv`` and the tracks of the clips.
+        device: ``cpu`` or ``cuda:0``.
+        seed: of everything random.
+        perceptual: the VGG19 loss with its published weights, where it is wanted.
+    """
+
+    config: FommConfig
+    networks: Networks
+    workdir: Path
+    device: str
+    seed: int
+    perceptual: PerceptualLoss | None = None
+
+    def fit(self, clips: Sequence[FaceClip], progress: Progress) -> None:
+        """Train from the workdir's checkpoint, or from the start, to the last step.
+
+        Raises:
+            UsageError: for no clips, or a workdir of another configuration, seed or clips.
+            WeightsError: for a damaged checkpoint.
+            MebenchError: when a loss is not finite; names the step.
+        """
+        if not clips:
+            raise UsageError("training needs at least one clip, got none")
+        identity = self._identity(clips)
+        total = total_steps(self.config, len(clips))
+        start = self._resume_point(identity)
+        if start < total:
+            materials = self._materials(clips, progress)
+            with _reproducible():
+                self._loop(materials, start, total, identity, progress)
+
+    def _identity(self, clips: Sequence[FaceClip]) -> dict[str, Any]:
+        """What must be the same for a checkpoint to be continued."""
+        learning = self.config.model_dump(mode="json", exclude={"inference"})
+        learning["train"].pop("checkpoint_every")
+        return {
+            "config": spec.digest(learning),
+            "clips": _clips_digest(clips),
+            "seed": self.seed,
+        }
+
+    def _resume_point(self, identity: dict[str, Any]) -> int:
+        path = self.workdir / CHECKPOINT
+        if not path.exists():
+            self._resumed: dict[str, Any] | None = None
+            return 0
+        content = checkpoint.read(path)
+        found = content.get("identity")
+        for key, wanted in identity.items():
+            got = found.get(key) if isinstance(found, dict) else None
+            if got != wanted:
+                raise UsageError(
+                    f"{path}: was trained with another {key}; "
+                    "choose an empty folder or delete this one"
+                )
+        step = content.get("step")
+        if not isinstance(step, int):
+            raise WeightsError(f"{path}: holds no training step; it cannot be continued")
+        for name, module in self.networks.modules().items():
+            checkpoint.load_into(module, name, content.get(name), path)
+        self._resumed = content
+        return step
+
+    def _materials(self, clips: Sequence[FaceClip], progress: Progress) -> list[Material]:
+        folder = self.workdir / "tracks"
+        materials = []
+        with progress.task("track face points", total=len(clips)) as task:
+            for clip in clips:
+                materials.append(prepare(clip, self.config, cache=folder))
+                task.advance(note=clip.key)
+        return materials
+
+    def _loop(
+        self,
+        materials: list[Material],
+        start: int,
+        total: int,
+        identity: dict[str, Any],
+        progress: Progress,
+    ) -> None:
+        config = self.config.train
+        fabric = Fabric(**_where(self.device), precision=config.precision)
+        fabric.launch()
+        objective = Objective(self.config, self.networks, self.perceptual)
+        if self.perceptual is not None:
+            self.perceptual.to(fabric.device)
+        optimiser = self._adam(objective)
+        run = _Run(fabric, *fabric.setup(objective, optimiser))
+        critic = self.networks.discriminator
+        if critic is not None:
+            run.critic, run.critic_optimiser = fabric.setup(critic, self._adam(critic))
+        if self._resumed is not None:
+            run.optimiser.load_state_dict(self._resumed["optimiser"])
+            if run.critic_optimiser is not None:
+                run.critic_optimiser.load_state_dict(self._resumed["critic_optimiser"])
+        log = _LossLog(self.workdir / LOSSES, start)
+        with _Interrupts() as interrupts, progress.task("train", total, start) as task:
+            began = time.monotonic()
+            for step in range(start, total):
+                losses = self._step(run, materials, step, total)
+                done = step + 1
+                log.add(done, losses)
+                last = done == total or interrupts.wanted
+                if last or done % config.checkpoint_every == 0:
+                    log.flush()
+                    self._save(run, done, identity)
+                task.advance(note=_note(losses, began, done - start, total - done))
+                if interrupts.wanted:
+                    raise KeyboardInterrupt
+
+    def _step(
+        self, run: _Run, materials: list[Material], step: int, total: int
+    ) -> dict[str, float]:
+        config = self.config.train
+        batch = draw(materials, self.config, self.seed, step).to(run.fabric.device)
+        rate = learning_rate(self.config, step, total)
+        motion_only = step < round(total * config.motion_first)
+        transform = self._transform(step, run.fabric.device) if not motion_only else None
+        run.set_rate(rate)
+        critic = None if motion_only else run.critic
+        if critic is not None:
+            critic.requires_grad_(False)
+        outcome: Outcome = run.objective(batch, transform, critic, motion_only)
+        loss = torch.stack(list(outcome.losses.values())).sum()
+        _check_finite(outcome.losses, step)
+        run.optimiser.zero_grad()
+        run.fabric.backward(loss)
+        run.optimiser.step()
+        losses = {name: float(value.detach()) for name, value in outcome.losses.items()}
+        if critic is not None and outcome.generated is not None:
+            losses["critic"] = _train_critic(run, batch, outcome.generated, config.losses.gan, step)
+        return losses
+
+    def _transform(self, step: int, device: torch.device) -> Transform | None:
+        losses = self.config.train.losses
+        if not (losses.equivariance_value or losses.equivariance_jacobian):
+            return None
+        affine, plate, points = _TRANSFORM
+        drawn = np.random.default_rng([self.seed, step, 1]).integers(2**31)
+        return Transform.random(
+            self.config.train.batch,
+            sigma_affine=affine,
+            sigma_tps=plate,
+            points_tps=points,
+            generator=torch.Generator().manual_seed(int(drawn)),
+            device=device,
+        )
+
+    def _adam(self, module: nn.Module) -> torch.optim.Adam:
+        config = self.config.train
+        learning = [p for p in module.parameters() if p.requires_grad]
+        return torch.optim.Adam(learning, lr=config.learning_rate, betas=config.betas)
+
+    def _save(self, run: _Run, step: int, identity: dict[str, Any]) -> None:
+        content: dict[str, Any] = {
+            "identity": identity,
+            "step": step,
+            "configuration": self.config.model_dump(mode="json"),
+            "optimiser": run.optimiser.state_dict(),
+        }
+        if run.critic_optimiser is not None:
+            content["critic_optimiser"] = run.critic_optimiser.state_dict()
+        for name, module in self.networks.modules().items():
+            content[name] = module.state_dict()
+        checkpoint.write(self.workdir / CHECKPOINT, content)
+
+
+@dataclass
+class _Run:
+    fabric: Fabric
+    objective: nn.Module
+    optimiser: Any
+    critic: Any = None
+    critic_optimiser: Any = None
+
+    def set_rate(self, rate: float) -> None:
+        for optimiser in (self.optimiser, self.critic_optimiser):
+            for group in [] if optimiser is None else optimiser.param_groups:
+                group["lr"] = rate
+
+
+def total_steps(config: FommConfig, clip_count: int) -> int:
+    """Return how many optimiser steps a training run takes."""
+    train = config.train
+    if train.steps is not None:
+        return train.steps
+    return train.epochs * math.ceil(train.repeats * clip_count / train.batch)
+
+
+def learning_rate(config: FommConfig, step: int, total: int) -> float:
+    """Return the learning rate of a step: half a cosine, or tenths at the drops."""
+    train = config.train
+    if train.cosine:
+        return train.learning_rate * 0.5 * (1 + math.cos(math.pi * step / total))
+    passed = sum(step >= round(share * total) for share in train.drops)
+    return train.learning_rate * 0.1**passed
+
+
+def _train_critic(run: _Run, batch: Batch, generated: Tensor, weight: float, step: int) -> float:
+    critic = cast(MultiScaleDiscriminator, run.critic)
+    critic.requires_grad_(True)
+    pyramid = ImagePyramid((1.0,)).to(generated.device)
+    weights = LossWeights(discriminator_gan=weight)
+    loss = discriminator_loss(critic, pyramid(batch.driving), pyramid(generated.detach()), weights)
+    _check_finite({"critic": loss}, step)
+    run.critic_optimiser.zero_grad()
+    run.fabric.backward(loss)
+    run.critic_optimiser.step()
+    return float(loss.detach())
+
+
+def _check_finite(losses: dict[str, Tensor], step: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(float(value.detach())):
+            raise MebenchError(
+                f"training step {step + 1}: loss '{name}' is {float(value.detach())}; "
+                "lower train.learning_rate and train again in a new folder"
+            )
+
+
+def _where(device: str) -> dict[str, Any]:
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device 'cuda' is not available here; use --device cpu")
+    try:
+        devices: Any = [int(index)] if index and kind != "cpu" else 1
+        if kind not in ("cpu", "cuda", "mps"):
+            raise ValueError(kind)
+    except ValueError as error:
+        raise UsageError(f"unknown device '{device}'; use cpu or cuda:0") from error
+    return {"accelerator": kind, "devices": devices}
+
+
+def _clips_digest(clips: Sequence[FaceClip]) -> str:
+    return hashlib.sha256(" ".join(clip_digest(clip) for clip in clips).encode()).hexdigest()
+
+
+def _note(losses: dict[str, float], began: float, done: int, left: int) -> str:
+    seconds = (time.monotonic() - began) / max(1, done)
+    minutes, rest = divmod(round(seconds * left), 60)
+    parts = " ".join(f"{name} {value:.3g}" for name, value in losses.items())
+    return f"{parts} · {minutes}:{rest:02d} left"
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """Ask for deterministic kernels, and leave the setting as it was."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn)
+
+
+class _Interrupts:
+    """Turns the first Ctrl-C into a wish that is met between two steps; the second one stops."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: Any = None
+        self._installed = False
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+            self._installed = True
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
+class _LossLog:
+    """One CSV row a step; a continued run drops the rows after its checkpoint."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self.path = path
+        self.rows: list[dict[str, str]] = []
+        if start and path.is_file():
+            with path.open(encoding="utf-8", newline="") as handle:
+                self.rows = [r for r in csv.DictReader(handle) if int(r["step"]) <= start]
+
+    def add(self, step: int, losses: dict[str, float]) -> None:
+        self.rows.append({"step": str(step), **{k: f"{v:.6g}" for k, v in losses.items()}})
+
+    def flush(self) -> None:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with (
+            atomic_path(self.path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as handle,
+        ):
+            writer = csv.DictWriter(handle, names, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
