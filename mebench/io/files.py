@@ -76,6 +76,8 @@ def writing_error(target: Path, error: OSError) -> UsageError | OSError:
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return UsageError(f"{target}: cannot be written; choose a folder you may write to")
+    if error.errno is None:  # NumPy's short write
+        return UsageError(f"{target}: could not be written whole; is the disk full?")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return UsageError(f"{target}: a file stands where a folder is needed; choose another place")
     return error
