@@ -15,25 +15,9 @@ Statistic = Literal["mean", "median"]
 _BLOCK = 200
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A percentile bootstrap interval.
-
-    Attributes:
-        value: the statistic of the data.
-        low: lower end.
-        high: upper end.
-        level: coverage aimed at.
-        n: values.
-        groups: units that were resampled.
-    """
-
-    value: float
-    low: float
-    high: float
-    level: float
-    n: int
-    groups: int
+Interval = tuple[float, float]
+"""Lower and upper end."""
+Numbers = Sequence[float] | NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ class PairedDifference:
 
 
 def bootstrap_interval(
-    values: Sequence[float],
+    values: Numbers,
     groups: Sequence[Hashable] | None = None,
     *,
     level: float = 0.95,
@@ -72,7 +56,9 @@ def bootstrap_interval(
     seed: int = 0,
     statistic: Statistic = "mean",
 ) -> Interval | None:
-    """Return the percentile bootstrap interval, resampling whole groups; None below 2 groups.
+    """Return the ends of the percentile bootstrap interval, resampling whole groups.
+
+    None below 2 groups: one subject says nothing about others.
 
     Args:
         values: finite numbers, one a pair.
@@ -103,13 +89,12 @@ def bootstrap_interval(
         drawn = np.array([np.median(np.concatenate([members[g] for g in d])) for d in draws])
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    value = float(np.mean(data) if statistic == "mean" else np.median(data))
-    return Interval(value, float(low), float(high), level, len(data), count)
+    return float(low), float(high)
 
 
 def paired_difference(
-    a: Sequence[float],
-    b: Sequence[float],
+    a: Numbers,
+    b: Numbers,
     groups: Sequence[Hashable] | None = None,
     *,
     level: float = 0.95,
@@ -128,10 +113,8 @@ def paired_difference(
 
     if len(a) != len(b):
         raise UsageError(f"paired values differ in number: {len(a)} and {len(b)}")
-    data, codes, count = _grouped(np.subtract(a, b).tolist(), groups)
-    interval = bootstrap_interval(
-        data.tolist(), groups, level=level, resamples=resamples, seed=seed
-    )
+    data, codes, count = _grouped(np.subtract(a, b), groups)
+    interval = bootstrap_interval(data, groups, level=level, resamples=resamples, seed=seed)
     means = np.bincount(codes, data, count) / np.bincount(codes, minlength=count)
     p_value = p_wilcoxon = effect = None
     if count >= 2:
@@ -176,7 +159,7 @@ def ranks_with_ties(
 
 
 def _grouped(
-    values: Sequence[float], groups: Sequence[Hashable] | None
+    values: Numbers, groups: Sequence[Hashable] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], int]:
     """Return values, a group number for each in order of first appearance, and their count."""
     data = np.asarray(values, dtype=np.float64)

@@ -43,7 +43,7 @@ class FidInception:
         else:
             state = weights.seeded_state(inception, seed)
             self.weights_id = f"seeded:{seed}:{weights.state_sha256(state)}"
-        inception.load_state_dict(state)
+        inception.load_state_dict(state, assign=True)
         self.blocks: torch.nn.Module = _trunk(inception).eval().requires_grad_(False).to(device)
         self.device = device
 
@@ -131,8 +131,9 @@ def _structure() -> Any:
     from pytorch_fid import inception as fid
     from torchvision.models import inception_v3
 
-    # pytorch-fid's own constructor downloads, so its blocks are put into the network here.
-    with torch.random.fork_rng(devices=[]):
+    # pytorch-fid's own constructor downloads, so its blocks are put into the network here; on the
+    # meta device nothing is drawn from the global RNG.
+    with torch.device("meta"):
         net = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
         for name, channels, pool in (("5b", 192, 32), ("5c", 256, 64), ("5d", 288, 64)):
             setattr(net, f"Mixed_{name}", fid.FIDInceptionA(channels, pool_features=pool))

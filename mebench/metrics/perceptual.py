@@ -116,8 +116,8 @@ class LpipsNetwork:
         import lpips
         import torch
 
-        # The constructor draws random weights (replaced below) from the global RNG: restore it.
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # On the meta device nothing is drawn from the global RNG; all weights are read below.
+        with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = lpips.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
         linear = weights.load_state(f"lpips-{net}-linear")
@@ -130,8 +130,8 @@ class LpipsNetwork:
         else:
             state = weights.seeded_state(model.net, seed)
             self.trunk_weights = f"seeded:{seed}:{weights.state_sha256(state)}"
-        model.net.load_state_dict(state)
-        model.load_state_dict(linear, strict=False)
+        model.net.load_state_dict(state, assign=True)
+        model.load_state_dict(linear, strict=False, assign=True)
         self.model: torch.nn.Module = model.eval().requires_grad_(False).to(device)
         self.device = device
 

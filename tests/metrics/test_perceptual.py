@@ -18,6 +18,14 @@ def _empty_store(tmp_path, monkeypatch):
     monkeypatch.setenv("MEBENCH_WEIGHTS", str(tmp_path / "weights"))
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def network():
     return LpipsNetwork("squeeze", 0, "cpu")
