@@ -57,17 +57,17 @@ def animate(
         DatasetError: for an unreadable file or no face, naming the file.
         UsageError: for a driving clip of one frame.
     """
-    photo = read_image(template)
-    clip, rate = read_driving(driving, fps=fps)
+    notes: list[str] = []
+    clip, rate = read_driving(driving, fps, notes)
     if len(clip) < 2:
         raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
-    face = prepare_image(photo, template_landmarks.points(template.name, photo), size)
-    points = driving_landmarks.points(driving.name, clip[0])
-    face_clip = prepare_frames(clip, points, size, key=driving.stem, fps=rate)
-    frames = baseline.generate(face, face_clip)
-    return Generated(
-        frames, face, face_clip, notes=(*template_landmarks.notes, *driving_landmarks.notes)
+    face = prepare_image(
+        read_image(template), template_landmarks, size, key=template.name, notes=notes
     )
+    face_clip = prepare_frames(
+        clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes
+    )
+    return Generated(baseline.generate(face, face_clip), face, face_clip, notes=tuple(notes))
 
 
 def measure(result: Generated, cache: Path | None = None) -> dict[str, Value]:

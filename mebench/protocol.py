@@ -5,6 +5,7 @@ Reference frames always come from the data set through the protocol, never from 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -179,10 +180,10 @@ def make_pairs(driving: Sequence[FaceClip], per_driving: int) -> tuple[Pair, ...
     return tuple(pairs)
 
 
-def _natural(text: str) -> tuple[tuple[int, str], ...]:
-    from mebench.datasets.base import natural_key
-
-    return natural_key(text)
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a sort key in which ``s2`` comes before ``s10``."""
+    parts = re.findall(r"\d+|\D+", text)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ def _open_synthme(
     prepared = prepare(
         clips,
         size=protocol.size,
-        landmarker=GivenLandmarks(truth.landmarks_folder),
+        landmarker=GivenLandmarks(root / "truth" / "landmarks"),
         colour=protocol.colour,
         cache=cache,
         jobs=jobs,

@@ -41,12 +41,12 @@ def test_pairs_do_not_depend_on_the_order_of_clips():
 
 
 def test_missing_root_says_how_to_make_one(tmp_path):
-    with pytest.raises(UsageError, match="needs --data synthme=ROOT.*mebench data synth"):
+    with pytest.raises(UsageError, match=r"needs --data synthme=ROOT.*mebench data synth"):
         open_protocol(load_protocol("synthme"), {}, cache=tmp_path)
 
 
 def test_unknown_protocol_names_the_nearest():
-    with pytest.raises(UsageError, match="unknown protocol 'synthm'. Did you mean 'synthme'"):
+    with pytest.raises(UsageError, match=r"unknown protocol 'synthm'. Did you mean 'synthme'"):
         load_protocol("synthm")
 
 

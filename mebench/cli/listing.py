@@ -48,7 +48,7 @@ def _datasets() -> list[dict[str, Any]]:
             "id": info.id,
             "title": info.title,
             "licence": info.licence,
-            "where": info.where,
+            "request": info.request,
             "fps": info.fps,
             "colour": info.colour,
             "tree": info.tree,
@@ -85,7 +85,7 @@ def _metrics() -> list[dict[str, Any]]:
             "level": info.level,
             "needs": list(info.needs),
         }
-        for info in metric_infos()
+        for info in metric_infos().values()
     ]
 
 

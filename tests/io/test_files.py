@@ -9,6 +9,14 @@ from mebench.errors import UsageError
 from mebench.io.files import atomic_folder, atomic_path, write_json
 
 
+def fail_inside(place, error):
+    """Write something, then fail before the block ends."""
+    with place as temporary:
+        half = temporary / "half" if temporary.is_dir() else temporary
+        half.write_text("half")
+        raise error
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [
@@ -21,17 +29,16 @@ from mebench.io.files import atomic_folder, atomic_path, write_json
 def test_a_failed_write_leaves_the_old_file_and_no_half_one(tmp_path, number, message):
     target = tmp_path / "a.json"
     target.write_text("old")
-    with pytest.raises(UsageError, match=rf"a\.json: {message}"), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise OSError(number, "boom") if number else OSError("short write")
+    error = OSError(number, "boom") if number else OSError("short write")
+    with pytest.raises(UsageError, match=rf"a\.json: {message}"):
+        fail_inside(atomic_path(target), error)
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.json"]
 
 
 def test_an_interrupt_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "out") as temporary:
-        (temporary / "frame.png").write_bytes(b"x")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        fail_inside(atomic_folder(tmp_path / "out"), KeyboardInterrupt())
     assert os.listdir(tmp_path) == []
 
 
