@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from mebench.errors import DatasetError, UsageError
@@ -192,7 +193,7 @@ class _SynthReference:
 
     root: Path
     template_keys: Mapping[str, str]
-    to_source: Mapping[str, np.ndarray]
+    to_source: Mapping[str, NDArray[np.float64]]
     size: int
     cache: Path
 
@@ -223,9 +224,9 @@ class _SynthReference:
 def _store_reference(
     folder: Path,
     frames: Frames,
-    flow: np.ndarray,
-    landmarks: np.ndarray,
-    au_curves: np.ndarray,
+    flow: NDArray[np.floating],
+    landmarks: NDArray[np.floating],
+    au_curves: NDArray[np.floating],
     au_names: Sequence[str],
 ) -> None:
     from mebench.io.files import atomic_folder
@@ -239,8 +240,9 @@ def _store_reference(
 
 
 def _read_reference(folder: Path) -> Reference:
-    def read(name: str) -> np.ndarray:
-        return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    def read(name: str) -> NDArray[Any]:
+        found: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return found
 
     return Reference(
         frames=read("frames"),
@@ -260,7 +262,7 @@ def _open_synthme(
     from mebench.preprocess.prepare import prepare
     from mebench.synthme.truth import Truth
 
-    truth = Truth(root)
+    Truth(root)  # refuses a folder that is not a finished export before anything is read
     clips: list[Clip] = []
     for dataset in ("casme2", "samm", "smic"):
         clips += load_dataset(dataset, root / dataset).clips()
@@ -299,8 +301,8 @@ def _open_synthme(
     )
 
 
-def _first_clips(clips: object) -> dict[str, FaceClip]:
+def _first_clips(clips: Iterable[FaceClip]) -> dict[str, FaceClip]:
     first: dict[str, FaceClip] = {}
-    for clip in sorted(clips, key=lambda c: _natural(c.key)):  # type: ignore[call-overload]
+    for clip in sorted(clips, key=lambda clip: _natural(clip.key)):
         first.setdefault(clip.subject, clip)
     return first

@@ -64,14 +64,10 @@ def score(
         rows = [record.model_dump(mode="json", by_alias=True) for record in records]
         click.echo(json.dumps({"records": rows, "refused": refused}, indent=2, allow_nan=False))
     elif records:
-        click.echo(render(build_table(records, sort=_rank_key(spec.rank_by, records)), "text"))
+        key = spec.rank_by if spec.rank_by in records[0].result.metrics else None
+        click.echo(render(build_table(records, sort=key), "text"))
         click.echo(f"records: {out}")
     for name, problem in refused.items():
         click.echo(f"refused {name}: {problem}", err=True)
     if refused:
         raise SubmissionError(f"{len(refused)} of {len(found)} submissions refused; see above")
-
-
-def _rank_key(key: str, records: list[object]) -> str | None:
-    first = records[0]
-    return key if key in first.result.metrics else None  # type: ignore[attr-defined]

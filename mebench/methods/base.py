@@ -41,6 +41,9 @@ class Baseline(ABC):
     ) -> None:
         """Learn from `clips`, keeping checkpoints in `workdir`; continues from one found there."""
 
+    def initialise(self, *, device: str, seed: int) -> None:  # noqa: B027
+        """Make the method ready to generate before any training, from a seed."""
+
     @abstractmethod
     def generate(self, template: Face, driving: FaceClip) -> Frames:
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
