@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -129,7 +129,6 @@ class DlibLandmarks:
 
     def __init__(self, face: int | None = None) -> None:
         self.face = face
-        self._tools: tuple[Any, Any] | None = None
         self._model = _dlib_model()
 
     def points(self, key: str, image: Image, notes: list[str] | None = None) -> Points:
@@ -140,7 +139,7 @@ class DlibLandmarks:
         """
         import dlib
 
-        detector, predictor = self._loaded()
+        detector, predictor = _tools(self._model)
         image = np.ascontiguousarray(image)
         boxes = _detect(detector, image)
         if not boxes:
@@ -159,7 +158,7 @@ class DlibLandmarks:
         """Return version, predictor and choice of face."""
         import dlib
 
-        predictor = _digest_once(self._model)
+        predictor = _model_digest(self._model)
         return f"dlib:{dlib.__version__}:{predictor}:{self.face}"
 
     def _choose(
@@ -182,16 +181,6 @@ class DlibLandmarks:
                 "choose another with --face",
             )
         return np.asarray(best[1], np.float64)
-
-    def _loaded(self) -> tuple[Any, Any]:
-        if self._tools is None:
-            import dlib
-
-            self._tools = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(self._model))
-        return self._tools
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_tools": None}
 
 
 _DETECT_SIDE = 1024
@@ -258,10 +247,14 @@ def _dlib_model() -> Path:
     )
 
 
-_DIGESTS: dict[Path, str] = {}
+@cache
+def _tools(model: Path) -> tuple[Any, Any]:
+    """Load detector and predictor once a process: the predictor's file is 100 MB."""
+    import dlib
+
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model))
 
 
-def _digest_once(path: Path) -> str:
-    if path not in _DIGESTS:
-        _DIGESTS[path] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return _DIGESTS[path]
+@cache
+def _model_digest(model: Path) -> str:
+    return sha256_file(model)[:16]

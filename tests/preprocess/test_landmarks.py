@@ -1,0 +1,140 @@
+"""Given landmarks in every form, and dlib on a drawn face."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mebench import settings
+from mebench.errors import DatasetError, UsageError
+from mebench.io.frames import read_image
+from mebench.preprocess import landmarks as module
+from mebench.preprocess.landmarks import DlibLandmarks, GivenLandmarks, choose_landmarker
+
+FACES = Path(__file__).parents[1] / "data" / "faces"
+BLANK = np.zeros((240, 320, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return read_image(FACES / "synthetic.jpg")
+
+
+@pytest.fixture(scope="module")
+def true_points() -> np.ndarray:
+    return np.loadtxt(FACES / "synthetic.csv", delimiter=",")
+
+
+@pytest.fixture(scope="module")
+def dlib_landmarks() -> DlibLandmarks:
+    return DlibLandmarks()
+
+
+def in_iod(points: np.ndarray, truth: np.ndarray) -> float:
+    iod = np.linalg.norm(truth[36:42].mean(axis=0) - truth[42:48].mean(axis=0))
+    return float(np.linalg.norm(points - truth, axis=1).mean() / iod)
+
+
+def test_given_points_of_frame_zero_in_every_form(tmp_path: Path, true_points: np.ndarray) -> None:
+    moving = np.stack([true_points, true_points + 3])
+    np.save(tmp_path / "still.npy", true_points)
+    np.save(tmp_path / "moving.npy", moving.astype(np.float32))
+    np.savetxt(tmp_path / "table.csv", true_points, delimiter=",")
+    given = GivenLandmarks(tmp_path)
+    for key in ("still", "moving", "table"):
+        points = given.points(key, BLANK)
+        assert points.dtype == np.float32
+        assert points == pytest.approx(true_points, abs=1e-4)
+
+
+def test_digest_follows_the_content(tmp_path: Path, true_points: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", true_points)
+    np.save(tmp_path / "b.npy", true_points)
+    given = GivenLandmarks(tmp_path)
+    assert given.digest("a") == given.digest("b")
+    np.save(tmp_path / "a.npy", true_points + 1)
+    assert given.digest("a") != given.digest("b")
+
+
+def test_missing_and_damaged_given_points_are_named(tmp_path: Path) -> None:
+    given = GivenLandmarks(tmp_path)
+    with pytest.raises(DatasetError, match=r"no landmarks for clip; add clip\.npy"):
+        given.points("clip", BLANK)
+    np.save(tmp_path / "five.npy", np.zeros((5, 2)))
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY")
+    (tmp_path / "words.csv").write_text("x,y\n1,2\n")
+    for key, words in (("five", r"got \(5, 2\)"), ("cut", "cannot be"), ("words", "cannot be")):
+        with pytest.raises(DatasetError, match=rf"{key}\.\w+: .*{words}"):
+            given.points(key, BLANK)
+    with pytest.raises(DatasetError, match="no such folder"):
+        GivenLandmarks(tmp_path / "nowhere")
+
+
+def test_dlib_finds_the_points(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray, true_points: np.ndarray
+) -> None:
+    points = dlib_landmarks.points("clip", image)
+    assert in_iod(points, true_points) < 0.09
+    assert np.array_equal(pickle.loads(pickle.dumps(dlib_landmarks)).points("clip", image), points)
+
+
+def test_dlib_finds_small_and_very_large_faces(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray, true_points: np.ndarray
+) -> None:
+    small = np.ascontiguousarray(image[::2, ::2])
+    large = image.repeat(8, axis=0).repeat(8, axis=1)
+    assert in_iod(dlib_landmarks.points("small", small), true_points / 2) < 0.10
+    assert in_iod(dlib_landmarks.points("large", large), true_points * 8) < 0.10
+
+
+def test_no_face_names_the_clip(dlib_landmarks: DlibLandmarks) -> None:
+    with pytest.raises(DatasetError, match=r"casme2\.01\.EP02_01f: no face found"):
+        dlib_landmarks.points("casme2.01.EP02_01f", BLANK)
+
+
+def test_several_faces_are_told_and_can_be_chosen(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray, true_points: np.ndarray
+) -> None:
+    two = np.hstack([image[::2, ::2].repeat(2, 0).repeat(2, 1), image])
+    notes: list[str] = []
+    taken = dlib_landmarks.points("clip", two, notes)
+    assert "2 faces" in notes[0]
+    left, right = (DlibLandmarks(face=n).points("clip", two, notes) for n in (0, 1))
+    assert len(notes) == 1
+    assert in_iod(left, true_points) < 0.10
+    assert in_iod(right, true_points + np.array([320, 0])) < 0.09
+    assert any(np.array_equal(taken, points) for points in (left, right))
+    with pytest.raises(DatasetError, match="face 2 asked for, found 2"):
+        DlibLandmarks(face=2).points("clip", two)
+
+
+def test_without_the_extra_the_command_to_install_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'mebench\[dlib\]'"):
+        DlibLandmarks()
+
+
+def test_who_finds_the_landmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "export" / "casme2"
+    root.mkdir(parents=True)
+    assert choose_landmarker("casme2", root).name == "dlib"
+    truth = tmp_path / "export" / "truth" / "landmarks"
+    truth.mkdir(parents=True)
+    chosen = choose_landmarker("casme2", root)
+    assert isinstance(chosen, GivenLandmarks)
+    assert chosen.folder == truth
+    assert choose_landmarker("casme2", root, how="dlib").name == "dlib"
+    own = tmp_path / "own"
+    own.mkdir()
+    monkeypatch.setenv("MEBENCH_CONFIG", str(tmp_path / "config.yaml"))
+    settings.set_value("landmarks.casme2", str(own))
+    assert getattr(choose_landmarker("casme2", root), "folder", None) == own
+    with pytest.raises(UsageError, match="no folder of landmarks for samm"):
+        choose_landmarker("samm", tmp_path, how="given")
+    with pytest.raises(UsageError, match="Did you mean 'given'"):
+        choose_landmarker("samm", tmp_path, how="givn")
