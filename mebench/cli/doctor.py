@@ -50,7 +50,7 @@ def _weights() -> dict[str, str]:
 
     return {
         name: "present" if weights.is_present(name) else f"missing: mebench weights fetch {name}"
-        for name in weights.WEIGHTS
+        for name in weights.TABLE
     }
 
 

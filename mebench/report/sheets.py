@@ -20,7 +20,8 @@ _PAPER = 255
 def difference(a: Image, b: Image, gain: float = 5.0) -> Image:
     """Return the signed difference of two images around mid grey, times `gain`."""
     change = (a.astype(np.float32) - b.astype(np.float32)) * gain + 128.0
-    return np.clip(change, 0, 255).astype(np.uint8)
+    clipped: Image = np.clip(change, 0, 255).astype(np.uint8)
+    return clipped
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], side: int = 160) -> Image:

@@ -39,7 +39,8 @@ def decode_png(data: bytes, where: str, *, size: int, allow_gray: bool) -> Image
 
 
 def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bool:
-    place, kinds, gray = len(_SIGNATURE), [], False
+    place, gray = len(_SIGNATURE), False
+    kinds: list[bytes] = []
     while place < len(data):
         if place + 12 > len(data):
             raise SubmissionError(f"{where}: truncated PNG")
