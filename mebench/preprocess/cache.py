@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,21 +108,14 @@ def write_entry(
     with atomic_folder(folder) as temporary:
         path = temporary / _FRAMES
         shape = (count, size, size, 3)
-        _reserve(path, shape)
-        stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        for index, frame in enumerate(frames):
-            stored[index] = frame
-        stored.flush()
-        del stored
+        # Plain writes, not a memory map: a full disk must raise, not kill the process.
+        with path.open("wb") as handle:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(handle, header)
+            for frame in frames:
+                handle.write(np.ascontiguousarray(frame, np.uint8).data)
         stated = {**describe(), "shape": list(shape), "bytes": path.stat().st_size}
         write_json(temporary / _ENTRY, {"format": FORMAT, **stated})
-
-
-def _reserve(path: Path, shape: tuple[int, ...]) -> None:
-    """Claim the disk space first: a full disk under a memory map would kill the process."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("wb") as handle:
-            os.posix_fallocate(handle.fileno(), 0, int(np.prod(shape)) + 4096)
 
 
 def _source(clip: Clip) -> Any:
