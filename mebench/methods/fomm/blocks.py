@@ -100,7 +100,7 @@ class SameBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: (B, in, h, w) to (B, out, h, w)."""
-        return F.relu(self.norm(self.conv(x)))
+        return F.relu(self.norm(self.conv(x)), inplace=True)
 
 
 class DownBlock(SameBlock):
@@ -137,8 +137,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: (B, C, h, w) to the same."""
-        out = self.conv1(F.relu(self.norm1(x)))
-        out = self.conv2(F.relu(self.norm2(out)))
+        out = self.conv1(F.relu(self.norm1(x), inplace=True))
+        out = self.conv2(F.relu(self.norm2(out), inplace=True))
         return cast(Tensor, out + x)
 
 

@@ -37,7 +37,7 @@ class _Block(nn.Module):
         out = self.conv(x)
         if self.norm is not None:
             out = self.norm(out)
-        out = F.leaky_relu(out, 0.2)
+        out = F.leaky_relu(out, 0.2, inplace=True)
         return F.avg_pool2d(out, 2) if self.pool else out
 
 

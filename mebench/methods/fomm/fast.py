@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mebench.errors import UsageError
 from mebench.methods.fomm.blocks import ResidualBlock, SameBlock, UpBlock
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
 
@@ -17,30 +18,60 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def fast_copy(network: Network) -> Network:
-    """Return a copy in eval mode: norms folded into convolutions, channels last.
+    """Return a copy in eval mode: norms folded, convolutions split, channels last.
 
-    The numbers agree with the original to rounding (about 1e-5).
+    The numbers agree with the original to rounding.
     """
     quick = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in list(quick.modules()):
+    for module in quick.modules():
         if isinstance(module, SameBlock):
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()  # type: ignore[assignment]
-        elif isinstance(module, ResidualBlock):
-            module.conv1 = fuse_conv_bn_eval(module.conv1, module.norm2)
-            module.norm2 = nn.Identity()  # type: ignore[assignment]
-    _replace_up_blocks(quick)
+    _replace(quick)
     if isinstance(quick, OcclusionAwareGenerator):
         quick.final = RowSplitConv(quick.final)  # type: ignore[assignment]
     return quick.to(memory_format=torch.channels_last)
 
 
-def _replace_up_blocks(module: nn.Module) -> None:
+def _replace(module: nn.Module) -> None:
     for name, child in module.named_children():
         if isinstance(child, UpBlock):
             setattr(module, name, PhaseUpBlock(child.conv))
+        elif isinstance(child, ResidualBlock):
+            setattr(module, name, FoldedResidualBlock(child))
         else:
-            _replace_up_blocks(child)
+            _replace(child)
+
+
+class FoldedResidualBlock(nn.Module):
+    """A `ResidualBlock` whose first norm is one multiply-add and whose second is in a kernel."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, block: ResidualBlock) -> None:
+        super().__init__()
+        norm = block.norm1
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None:
+            raise UsageError("only norms with running statistics can be folded")
+        scale = norm.weight.detach() * torch.rsqrt(variance + norm.eps)
+        self.register_buffer("scale", scale.reshape(1, -1, 1, 1))
+        self.register_buffer("shift", (norm.bias.detach() - mean * scale).reshape(1, -1, 1, 1))
+        self.conv1 = _quick_conv(fuse_conv_bn_eval(block.conv1, block.norm2))
+        self.conv2 = _quick_conv(block.conv2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shapes: (B, C, h, w) to the same."""
+        out = F.relu_(torch.addcmul(self.shift, x, self.scale))
+        out = F.relu_(self.conv1(out))
+        out = self.conv2(out)
+        return cast(Tensor, out.add_(x))
+
+
+def _quick_conv(conv: nn.Conv2d) -> nn.Module:
+    # Below this width the transforms cost more than the products they save.
+    return WinogradConv(conv) if conv.in_channels >= 256 else conv
 
 
 class PhaseUpBlock(nn.Module):
@@ -116,3 +147,70 @@ class RowSplitConv(nn.Module):
             else:
                 out[:, :, -shift:] += row[:, :, : height + shift]
         return out
+
+
+# Lavin and Gray, CVPR 2016: F(4x4, 3x3), 36 products where the plain sum needs 144.
+_TO_TILE = (
+    (4, 0, -5, 0, 1, 0),
+    (0, -4, -4, 1, 1, 0),
+    (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0),
+    (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+_TO_KERNEL = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
+)
+_TO_OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+
+
+class WinogradConv(nn.Module):
+    """A wide 3x3 convolution on 4x4 tiles; on the CPU, for sizes that are multiples of four."""
+
+    kernels: Tensor
+    to_tile: Tensor
+    to_output: Tensor
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+        weight = conv.weight.detach().double().cpu()
+        tile, kernel, output = (
+            torch.tensor(rows, dtype=torch.float64) for rows in (_TO_TILE, _TO_KERNEL, _TO_OUTPUT)
+        )
+        kernels = torch.einsum("ak,oikl,bl->abio", kernel, weight, kernel).flatten(0, 1)
+        like = conv.weight
+        self.register_buffer("kernels", kernels.to(like).contiguous())
+        self.register_buffer("to_tile", torch.kron(tile, tile).to(like))
+        self.register_buffer("to_output", torch.kron(output, output).to(like))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shapes: (B, in, h, w) to (B, out, h, w)."""
+        batch, _, height, width = x.shape
+        if height % 4 or width % 4 or x.device.type != "cpu" or x.dtype != torch.float32:
+            return cast(Tensor, self.conv(x))
+        channels = self.conv.out_channels
+        out = x.new_empty((batch, height, width, channels))
+        bias = x.new_zeros(channels) if self.conv.bias is None else self.conv.bias
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        # One frame at a time: the tiles of a batch would fall out of the cache.
+        for picture, target in zip(padded, out, strict=True):
+            tiles = target.view(height // 4, 4, width // 4, 4, channels).permute(1, 3, 0, 2, 4)
+            torch.add(self._tiles(picture, height // 4, width // 4), bias, out=tiles)
+        return out.permute(0, 3, 1, 2)
+
+    def _tiles(self, picture: Tensor, rows: int, columns: int) -> Tensor:
+        down, right, channel = picture.stride()
+        channels = picture.shape[2]
+        overlapping = picture.as_strided(
+            (6, 6, rows, columns, channels), (down, right, 4 * down, 4 * right, channel)
+        )
+        tiles = self.to_tile @ overlapping.reshape(36, -1)
+        products = torch.bmm(tiles.view(36, rows * columns, channels), self.kernels)
+        made = self.to_output @ products.view(36, -1)
+        return made.view(4, 4, rows, columns, -1)
