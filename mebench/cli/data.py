@@ -169,10 +169,11 @@ def _report_lines(report: CheckReport, annotations_only: bool) -> list[str]:
     expected = " or ".join(map(str, report.clips_expected))
     lines = [f"{report.dataset} at {report.root}" + (" (SynthME)" if report.synthetic else "")]
     lines += [f"  {name:<13}{path}" for name, path in report.places.items()]
-    lines.append(f"  rows         {report.clips_annotated} (published: {expected})")
+    word = "expected" if report.synthetic else "published"
+    lines.append(f"  rows         {report.clips_annotated} ({word}: {expected})")
     if not annotations_only:
         lines.append(f"  clips        {report.clips_found} with {report.frames_found} frames")
-    lines.append(f"  subjects     {report.subjects_found} (published: {report.subjects_expected})")
+    lines.append(f"  subjects     {report.subjects_found} ({word}: {report.subjects_expected})")
     for emotion in sorted({*report.emotions_found, *report.emotions_expected}):
         found = report.emotions_found.get(emotion, 0)
         published = report.emotions_expected.get(emotion)

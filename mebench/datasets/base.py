@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mebench.datasets.folders import is_synthme
+from mebench.datasets.folders import synthme_keys
 from mebench.errors import DatasetError
 from mebench.io.frames import damage, index_folder, iter_frames, read_frames
 from mebench.registry import choose, load_object
@@ -130,6 +130,7 @@ class Dataset(ABC):
                 f"{self.root}: {what}; give the folder that holds {self.info.title} "
                 f"(expected {self.info.tree.split(chr(10))[-1].strip()})"
             )
+        synthme_keys(self.root)
         self.notes: list[str] = []
         self.refused: list[str] = []
         self.unreadable: list[str] = []
@@ -154,10 +155,13 @@ class Dataset(ABC):
         """Return the row and its published variants; the frames on disk decide between them."""
         return [annotation]
 
-    @property
+    @cached_property
     def synthetic(self) -> bool:
-        """Whether this copy was written by SynthME, whose faces are nobody's."""
-        return is_synthme(self.root)
+        """Whether every clip of this copy was drawn by SynthME, whose faces are nobody's."""
+        drawn = synthme_keys(self.root)
+        rows = self.annotations() if drawn else []
+        keys = {f"{self.info.id}.{row.subject}.{row.clip_id}" for row in rows}
+        return bool(keys) and keys <= drawn
 
     @property
     def redistribute(self) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mebench.errors import DatasetError
+
 TABLE_SUFFIXES = frozenset({".xlsx", ".xls", ".csv"})
 _DEPTH = 3
 _TRUTH = "truth"
 """The folder in which SynthME keeps what only it knows; never searched."""
+_STAMP = "synthme.json"
+"""Written last by SynthME."""
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -62,19 +67,36 @@ def matching_subfolders(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     return [sub for sub in subfolders(folder) if pattern.fullmatch(sub.name)]
 
 
-def is_synthme(root: Path) -> bool:
-    """Return whether `root`, its parent or its grandparent is a SynthME export."""
-    resolved = root.resolve()
-    places = [resolved, *list(resolved.parents)[:2]]
-    return any((place / _TRUTH / "landmarks").is_dir() for place in places)
+def synthme_keys(root: Path) -> frozenset[str]:
+    """Return the keys of the clips of the SynthME export that `root` lies in, empty without one.
+
+    Raises:
+        DatasetError: when the export was interrupted.
+    """
+    place = _export_of(root)
+    if place is None:
+        return frozenset()
+    try:
+        stamp = json.loads((place / _STAMP).read_text(encoding="utf-8"))
+        return frozenset(str(key) for key in stamp["clips"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{place}: an unfinished SynthME export; run 'mebench data synth' again with the same "
+            "--out, --preset and --seed"
+        ) from error
 
 
 def truth_landmarks(root: Path) -> Path | None:
     """Return the folder of true landmarks of the SynthME export that `root` lies in, or None."""
+    place = _export_of(root)
+    return None if place is None else place / _TRUTH / "landmarks"
+
+
+def _export_of(root: Path) -> Path | None:
     resolved = root.resolve()
-    for place in [resolved, *list(resolved.parents)[:2]]:
-        if (place / _TRUTH / "landmarks").is_dir():
-            return place / _TRUTH / "landmarks"
+    for place in (resolved, *list(resolved.parents)[:3]):
+        if (place / _TRUTH / "clips.json").is_file():
+            return place
     return None
 
 

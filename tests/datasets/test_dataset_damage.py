@@ -149,3 +149,24 @@ def test_check_of_annotations_alone_needs_no_frames(casme2: Path) -> None:
     assert report.usable
     assert (report.clips_annotated, report.clips_found) == (3, 0)
     assert report.subjects_found == 2
+
+
+def test_an_unfinished_synthme_export_says_how_to_finish_it(casme2: Path) -> None:
+    (casme2.parent / "truth").mkdir()
+    (casme2.parent / "truth" / "clips.json").write_text("{}")
+    with pytest.raises(DatasetError, match="unfinished SynthME export; run 'mebench data synth'"):
+        load_dataset("casme2", casme2)
+
+
+def test_only_clips_that_synthme_drew_may_be_passed_on(casme2: Path) -> None:
+    assert not load_dataset("casme2", casme2).redistribute
+    (casme2.parent / "truth").mkdir()
+    (casme2.parent / "truth" / "clips.json").write_text("{}")
+    drawn = ["casme2.01.EP02_01f", "casme2.01.EP02_01", "casme2.02.EP09f"]
+    stamp = casme2.parent / "synthme.json"
+    stamp.write_text(json.dumps({"clips": drawn}))
+    dataset = load_dataset("casme2", casme2)
+    assert dataset.redistribute
+    assert dataset.check().clips_expected == (3,)
+    stamp.write_text(json.dumps({"clips": drawn[:2]}))
+    assert not load_dataset("casme2", casme2).redistribute

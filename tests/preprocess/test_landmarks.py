@@ -125,6 +125,7 @@ def test_who_finds_the_landmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert choose_landmarker("casme2", root).name == "dlib"
     truth = tmp_path / "export" / "truth" / "landmarks"
     truth.mkdir(parents=True)
+    (truth.parent / "clips.json").write_text("{}")
     chosen = choose_landmarker("casme2", root)
     assert isinstance(chosen, GivenLandmarks)
     assert chosen.folder == truth
