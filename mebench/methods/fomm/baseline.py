@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mebench.errors import WeightsError
+from mebench import spec
+from mebench.errors import UsageError, WeightsError
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig
@@ -64,6 +65,13 @@ class FommPrior(Baseline):
         trainer.fit(clips, progress if progress is not None else SilentProgress())
         self._use(networks)
 
+    def initialise(self, *, device: str = "cpu", seed: int = 0) -> None:
+        """Draw untrained networks from a seed, as the control before training."""
+        networks = build(self.config, seed)
+        for module in networks.modules().values():
+            module.to(device)
+        self._use(networks)
+
     def generate(self, template: Face, driving: FaceClip) -> Frames:
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
         if self._animator is None:
@@ -77,32 +85,22 @@ class FommPrior(Baseline):
         checkpoint.write(path, {"configuration": configuration, **states})
 
     def load(self, path: Path, *, device: str = "cpu") -> None:
-        """Read networks that `save`, or training, wrote.
+        """Read networks that `save`, or training, wrote; their configuration comes with them.
+
+        Settings of inference stay as they are.
 
         Raises:
             WeightsError: for a missing, truncated or foreign file, or other network shapes.
         """
         content = checkpoint.read(path)
-        self._check_configuration(content.get("configuration"), path)
+        trained = _trained_configuration(content.get("configuration"), path)
+        self.config = trained.model_copy(update={"inference": self.config.inference})
         networks = build(self.config, 0)
         for name, module in networks.modules().items():
             checkpoint.load_into(module, name, content.get(name), path)
         for module in networks.modules().values():
             module.to(device)
         self._use(networks)
-
-    def _check_configuration(self, found: Any, path: Path) -> None:
-        wanted = self.config.model_dump(mode="json")
-        for section in ("model", "points"):
-            got = found.get(section) if isinstance(found, dict) else None
-            if not isinstance(got, dict):
-                raise WeightsError(f"{path}: holds no configuration; train again")
-            for key, value in wanted[section].items():
-                if got.get(key) != value:
-                    raise WeightsError(
-                        f"{path}: {section}.{key} was {got.get(key)!r} in training, now "
-                        f"{value!r}; use the preset it was trained with"
-                    )
 
     def _use(self, networks: Networks) -> None:
         self._networks = networks._replace(discriminator=None)
@@ -116,6 +114,15 @@ class FommPrior(Baseline):
                 self._tracks.clear()
             self._tracks[key] = driving_tracks(driving, self.config)
         return self._tracks[key]
+
+
+def _trained_configuration(found: Any, path: Path) -> FommConfig:
+    if not isinstance(found, dict):
+        raise WeightsError(f"{path}: holds no configuration; train again")
+    try:
+        return spec.parse(FommConfig, found, str(path))
+    except UsageError as error:
+        raise WeightsError(f"{error}; it comes from another version, train again") from error
 
 
 def _perceptual(weight: float) -> Any:

@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import UsageError
-from mebench.methods.fomm.prior import (
-    NUM_PRIOR_POINTS,
-    flipped_prior_order,
-    landmarks_to_prior_points,
-)
+from mebench.methods.fomm.prior import NUM_PRIOR_POINTS, landmarks_to_prior_points
 
 PointSet = Literal["published-18", "face-44"]
 
 IntArray = NDArray[np.intp]
 Positions = NDArray[np.float32]
 """(..., K, 2), (x, y) in pixels."""
+
+_MIRROR_18 = (1, 0, 2, 5, 6, 3, 4, 8, 7, 11, 10, 9, 13, 12, 15, 14, 17, 16)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def count(point_set: PointSet) -> int:
 def mirror(point_set: PointSet) -> IntArray:
     """Return each point's partner in a horizontally flipped image."""
     if point_set == "published-18":
-        return np.asarray(flipped_prior_order(), dtype=np.intp)
+        return np.asarray(_MIRROR_18, dtype=np.intp)
     side = len(_SIDE)
     left, right = np.arange(side), np.arange(side, 2 * side)
     return np.concatenate([right, left, np.arange(2 * side, 2 * side + len(_MIDDLE))])

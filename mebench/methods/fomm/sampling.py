@@ -295,9 +295,9 @@ def carried(start: Positions, backward: Array) -> tuple[Positions, Array]:
     at = start.astype(np.float32).copy()
     for _ in range(6):
         at = (start - _bilinear(backward, at)).astype(np.float32)
-    step = np.float32(1.0)
-    dx = (_bilinear(backward, at + (step, 0)) - _bilinear(backward, at - (step, 0))) / 2
-    dy = (_bilinear(backward, at + (0, step)) - _bilinear(backward, at - (0, step))) / 2
+    right, below = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    dx = (_bilinear(backward, at + right) - _bilinear(backward, at - right)) / 2
+    dy = (_bilinear(backward, at + below) - _bilinear(backward, at - below)) / 2
     towards_template = np.stack([dx, dy], -1) + np.eye(2, dtype=np.float32)
     return at, _inverse(towards_template.astype(np.float32))
 

@@ -80,7 +80,7 @@ def track(
 
     Shapes: clip.frames (T, H, W, 3); see `Tracks`.
     """
-    start = pick(clip.landmarks, config.point_set) if point_set_points is None else point_set_points
+    start = pick(clip.landmarks, config.point_set)
     n_frames, n_points = len(clip.frames), len(start)
     if config.tracking == "none":
         motion = np.zeros((n_frames, n_points, 2), np.float32)
@@ -138,7 +138,7 @@ def texture(gray: Array) -> Array:
     soft = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 1.0)
     gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3) / 8
     gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3) / 8
-    side = max(5, int(round(gray.shape[0] / 18)) | 1)
+    side = max(5, round(gray.shape[0] / 18) | 1)
     xx, yy, xy = (cv2.blur(a, (side, side)) for a in (gx * gx, gy * gy, gx * gy))
     smaller = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
     seen: Array = (np.maximum(smaller, 0) / (np.maximum(smaller, 0) + _TEXTURE)).astype(np.float32)
@@ -175,7 +175,7 @@ def _eight_bit(gray: Array, low: float, gain: float, size: tuple[int, int]) -> N
 
 
 def _steady_region(landmarks: Points, height: int, width: int) -> Array:
-    """The face without its border and without the eyes, whose lids and irises move by themselves."""
+    """The face without its border and the eyes, whose lids and irises move by themselves."""
     iod = eye_distance(landmarks)
     mask = np.zeros((height, width), np.uint8)
     hull = cv2.convexHull(np.asarray(landmarks, np.float32)).round().astype(np.int32)
@@ -214,7 +214,7 @@ def _rigid_motions(flow: Array, weight: Array, iod: float) -> NDArray[np.float64
         linear = np.array([[1 + a, -b], [b, 1 + a]])
         centre = np.array([xs.mean(), ys.mean()])
         motions[index, :, :2] = linear
-        motions[index, :, 2] = centre + (tx, ty) - linear @ centre
+        motions[index, :, 2] = centre + np.array([tx, ty]) - linear @ centre
     return motions
 
 
