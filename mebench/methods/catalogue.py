@@ -19,7 +19,7 @@ class PaperResult(BaseModel):
     Attributes:
         metric: what was measured, in the paper's words.
         value: as printed.
-        on: data set or protocol.
+        protocol: data set or protocol.
         source: where it is printed.
     """
 
@@ -27,7 +27,7 @@ class PaperResult(BaseModel):
 
     metric: str
     value: float
-    on: str
+    protocol: str
     source: str
 
 
