@@ -40,6 +40,21 @@ class Keypoints(NamedTuple):
         return Keypoints(self.value[index], None if self.jacobian is None else self.jacobian[index])
 
 
+class EncodedTemplate(NamedTuple):
+    """The part of the work that depends on the template alone.
+
+    Shapes: features (B, C, H / 2^n, W / 2^n); small (B, 3, h, w) or None without dense motion.
+    """
+
+    features: Tensor
+    small: Tensor | None
+
+    def expand(self, batch: int) -> EncodedTemplate:
+        """Return views with a batch of one repeated `batch` times."""
+        small = None if self.small is None else self.small.expand(batch, -1, -1, -1)
+        return EncodedTemplate(self.features.expand(batch, -1, -1, -1), small)
+
+
 def coordinate_grid(size: tuple[int, int], like: Tensor) -> Tensor:
     """Return the (h, w, 2) grid of (x, y) whose first and last pixel centres are -1 and 1."""
     axes = [

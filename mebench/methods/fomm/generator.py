@@ -6,13 +6,14 @@ Source: Siarohin et al., NeurIPS 2019, section 3.3; Zhang et al., ACM MM 2021, s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from mebench.methods.fomm.blocks import (
     DownBlock,
+    EncodedTemplate,
     Keypoints,
     Padding,
     ResidualBlock,
@@ -26,21 +27,6 @@ from mebench.methods.fomm.dense_motion import DenseMotionNetwork
 Blend = Literal["none", "gate", "residual"]
 
 _GATE_START = -4.0
-
-
-class EncodedTemplate(NamedTuple):
-    """The part of the work that depends on the template alone.
-
-    Shapes: features (B, C, H / 2^n, W / 2^n); small (B, 3, h, w) or None without dense motion.
-    """
-
-    features: Tensor
-    small: Tensor | None
-
-    def expand(self, batch: int) -> EncodedTemplate:
-        """Return views with a batch of one repeated `batch` times."""
-        small = None if self.small is None else self.small.expand(batch, -1, -1, -1)
-        return EncodedTemplate(self.features.expand(batch, -1, -1, -1), small)
 
 
 class OcclusionAwareGenerator(nn.Module):

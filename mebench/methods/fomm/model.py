@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
-from mebench.methods.fomm.blocks import Keypoints, inverse2, product2
+from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints, inverse2, product2
 from mebench.methods.fomm.fast import fast_copy
-from mebench.methods.fomm.generator import EncodedTemplate, OcclusionAwareGenerator
+from mebench.methods.fomm.generator import OcclusionAwareGenerator
 from mebench.methods.fomm.keypoints import KPDetector
 from mebench.types import Frames, Image
 
