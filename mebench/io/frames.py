@@ -24,6 +24,7 @@ MAX_PIXELS = 64_000_000
 """Largest image that is decoded."""
 MAX_CLIP_BYTES = 4 << 30
 """Largest clip that is decoded into memory at once."""
+_ORIENTATION = 0x0112
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
 
 
@@ -53,7 +54,8 @@ def read_image(path: Path | str) -> Image:
                     raise DatasetError(
                         f"{path}: {width}x{height} pixels; at most {MAX_PIXELS} are read, shrink it"
                     )
-                return _rgb(ImageOps.exif_transpose(image))
+                turned = image.getexif().get(_ORIENTATION, 1) != 1
+                return _rgb(ImageOps.exif_transpose(image) if turned else image)
     except UnidentifiedImageError as error:
         raise DatasetError(
             f"{path}: not an image (jpg, png, bmp, tif), or its head is damaged; copy it again"
@@ -199,4 +201,4 @@ def _rgb(image: Pil.Image) -> Image:
     if image.mode in {"I;16", "I;16B", "I;16L", "I"}:
         grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
