@@ -70,7 +70,8 @@ class Window:
 
 
 FULL = Canvas(-4.0, -2.6, 1024, 784)
-HEAD = FULL.window(-1.75, -2.4, 1.75, 2.3)
+HEAD = FULL.window(-1.55, -2.2, 1.55, 2.1)
+MANE = FULL.window(-1.9, -2.5, 1.9, 3.1)
 
 
 def soften(image: Map, sigma: float) -> Map:

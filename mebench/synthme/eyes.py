@@ -5,42 +5,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.synthme.canvas import Canvas, Map, noise, over, soften, step, to_linear
+from mebench.synthme.canvas import FULL, Canvas, Map, Window, noise, over, soften, step, to_linear
 from mebench.synthme.geometry import Eye, Geometry
 
 Colour = NDArray[np.float32]
 
 
-def eyeballs(geometry: Geometry, canvas: Canvas, rng: np.random.Generator) -> Colour:
-    """Return the linear colour (H, W, 3) of both eyeballs as they would look without lids."""
-    p = geometry.identity
+def window(eye: Eye) -> Window:
+    """Return the part of the canvas that an eye opening lies in."""
+    return FULL.window(eye.x - 0.36, eye.y - 0.42, eye.x + 0.36, eye.y + 0.40)
+
+
+def eyeball(geometry: Geometry, eye: Eye, canvas: Canvas, rng: np.random.Generator) -> Colour:
+    """Return the linear colour (H, W, 3) of an eyeball as it would look without lids."""
+    light, iris_rgb = geometry.identity.light, geometry.identity.iris_rgb
     x, y = canvas.grid()
-    out = np.zeros((*x.shape, 3), np.float32)
     fibres = noise(rng, (8, 256), 1 / 128)
-    for eye in geometry.eyes:
-        near = np.abs(x - eye.x) < 0.46
-        out = np.where(near[..., None], _eyeball(eye, p.iris_rgb, p.light, x, y, fibres), out)
-    return out
-
-
-def _eyeball(
-    eye: Eye,
-    iris_rgb: tuple[float, float, float],
-    light: tuple[float, float, float],
-    x: Map,
-    y: Map,
-    fibres: Map,
-) -> Colour:
     s, v = eye.local(x, y)  # type: ignore[arg-type]
-    cx, cy = eye.x, eye.y - 0.016
+    cx, cy = eye.x, eye.y - 0.012
     dx, dy = x - cx, y - cy
     r = np.hypot(dx, dy)
     ball = np.sqrt(np.clip(1 - (r / 0.33) ** 2, 0.1, 1))
     key = np.clip(0.62 + 0.38 * (light[0] * dx / 0.33 * 1.1 + light[2] * ball), 0.2, 1.1)
-    white = np.array([0.60, 0.545, 0.51], np.float32) * (key * ball**0.5)[..., None]
+    white = np.array([0.50, 0.455, 0.43], np.float32) * (key * ball**0.5)[..., None]
     pink = step(np.asarray(np.abs(s), np.float32), 0.55, 1.0)
     white = white * np.stack([1 - 0.04 * pink, 1 - 0.26 * pink, 1 - 0.24 * pink], -1)
-    radius = 0.098
+    radius = 0.096
     disc = step(r, radius + 0.006, radius - 0.008)
     angle = np.arctan2(dy, dx)
     column = ((angle / (2 * np.pi) + 0.5) * 255).astype(int) % 256
@@ -48,12 +38,12 @@ def _eyeball(
     fibre = fibres[row, column]
     ring = np.exp(-(((r - radius) / 0.018) ** 2))
     inner = np.exp(-(((r - 0.045) / 0.018) ** 2))
-    iris = to_linear(iris_rgb) * (0.95 + 0.20 * fibre + 0.45 * inner)[..., None]
+    iris = to_linear(iris_rgb) * (1.5 + 0.20 * fibre + 0.45 * inner)[..., None]
     # Light entering from one side pools at the other side of the iris.
     pool = np.clip(0.8 + 2.8 * (-light[0] * dx + 1.0 * dy), 0.4, 1.6)
     iris = iris * (pool * (1 - 0.72 * ring))[..., None]
     colour = over(np.asarray(white, np.float32), np.asarray(iris, np.float32), disc)
-    pupil = step(r, 0.040, 0.030)
+    pupil = step(r, 0.036, 0.028)
     colour = over(colour, np.array([0.006, 0.005, 0.005], np.float32), pupil)
     # The upper lid shades the ball; the lower lid's tear film shines a little.
     depth = v - eye.upper_lid(s)

@@ -61,7 +61,7 @@ class Eye:
     def upper_lid(self, s: Array) -> Array:
         """Return v of the upper lid margin; its summit lies a little to the nose."""
         t = np.clip(s, -1, 1)
-        return -self.upper * (1 - t**2) ** 0.78 * (1 - 0.12 * t)
+        return -self.upper * (1 - t**2) ** 0.74 * (1 - 0.08 * t)
 
     def lower_lid(self, s: Array) -> Array:
         """Return v of the lower lid margin; its low point lies a little outwards."""
@@ -91,8 +91,8 @@ class Geometry:
                 (0.965 * w * (0.98 + 0.02 * p.cheek), 0.5),
                 (0.93 * jaw, 0.56 * chin + 0.02),
                 (0.80 * jaw, 0.735 * chin),
-                (0.55 * jaw * (0.85 + 0.15 * p.chin_width), 0.90 * chin),
-                (0.27 * p.chin_width, 0.985 * chin),
+                (0.52 * jaw * (0.80 + 0.20 * p.chin_width), 0.90 * chin),
+                (0.255 * p.chin_width, 0.985 * chin),
                 (0.0, chin + 0.012),
             ]
         )
@@ -109,7 +109,7 @@ class Geometry:
                 x=0.5 * side,
                 y=0.5 * p.asymmetry[0] * side,
                 half=p.eye_width,
-                upper=0.108 * p.eye_height,
+                upper=0.097 * p.eye_height,
                 lower=0.062 * (0.5 + 0.5 * p.eye_height),
                 tilt=p.eye_tilt,
             )
@@ -170,10 +170,10 @@ class Geometry:
         p = self.identity
         points = np.zeros((68, 2))
         points[0:17] = self._jaw()
-        t = np.linspace(1.0, 0.04, 5)
+        t = np.linspace(0.97, -0.03, 5)
         for first, side in ((17, -1), (22, 1)):
             line = self.brow(side, t)
-            line[:, 1] -= 0.35 * self.brow_half(t)
+            line[:, 1] -= (0.9 - 1.2 * (t - 0.5) ** 2) * self.brow_half(np.clip(t, 0.1, 0.9)) - 0.02 * (t > 0.9)
             points[first : first + 5] = line if side < 0 else line[::-1]
         top, tip = -0.02, self.nose_tip
         points[27:31, 1] = np.linspace(top, tip, 4)
@@ -187,6 +187,7 @@ class Geometry:
         ]
         for first, eye in zip((36, 42), self.eyes, strict=True):
             s = np.array([-1, -0.36, 0.36, 1, 0.36, -0.36]) * eye.side
+            s = np.minimum(s, 0.95)
             upper = np.array([0, 1, 1, 0, 0, 0], bool)
             v = np.where(upper, eye.upper_lid(s), eye.lower_lid(s))
             points[first : first + 6] = eye.place(s, v)
@@ -207,7 +208,7 @@ class Geometry:
         p = self.identity
         top = np.array([-1, -0.62, -0.24, 0, 0.24, 0.62, 1])
         low = np.array([0.66, 0.3, 0, -0.3, -0.66])
-        inner = np.array([-0.88, -0.42, 0, 0.42, 0.88, 0.42, 0, -0.42])
+        inner = np.array([-0.86, -0.27, 0, 0.27, 0.86, 0.27, 0, -0.27])
         s = np.concatenate([top, low, inner])
         y = self.lip_line(s)
         y[:7] -= self.lip_top(top)

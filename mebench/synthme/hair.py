@@ -84,9 +84,11 @@ class Hair:
         """Return points of the hair's silhouette (..., 2)."""
         angle = np.asarray(u) * np.radians(106)
         radius = np.interp(angle, self._angle, self._radius)
-        thick = self.cap * np.cos(np.clip(np.abs(angle) - 0.35, 0, None) * 0.62) ** 1.3
-        if self.style.strands == "long":
-            thick = self.cap * np.ones_like(angle)
+        top = np.clip(np.cos(0.80 * angle), 0, 1) ** 1.3
+        side = {"curl": 0.75, "long": 1.0}.get(self.style.strands, 0.36)
+        thick = self.cap * (side + (1 - side) * top)
+        if self.style.strands != "long":
+            thick = thick * np.clip((1.0 - np.abs(u)) / 0.14, 0, 1) ** 0.5
         r = radius + thick
         return np.stack([np.sin(angle) * r, -0.3 - np.cos(angle) * r], axis=-1)
 
@@ -230,23 +232,29 @@ class Hair:
 
     def front(self) -> Layer:
         """Return the hair in front of the face."""
-        u = np.linspace(-1, 1, 120)
-        shape = (self.canvas.height, self.canvas.width)
-        tone, alpha = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-        cap = np.concatenate([self.edge(u), self.hairline(u[::-1])])
-        base = self.canvas.polygon(cap, self.style.soft)
-        fill = {"stipple": 0.72, "curl": 0.92}.get(self.style.strands, 0.95)
-        if self.p.hair_style == "receding":
-            fill = 0.70
-        self._draw(self.strands(), tone, alpha)
-        drawn = alpha.astype(np.float32) / 255
+        paths = self.strands()
+        drawn = self._draw(paths)
+        light = self._lighting(paths)
+        alpha = drawn[..., 1]
+        grain = np.where(alpha > 0.02, drawn[..., 0] / np.maximum(alpha, 0.05), 0.6)
+        grain = 0.6 + (np.minimum(grain, 1.6) - 0.6) * alpha
+        base = self._base()
         if self.style.strands == "long":
-            base = np.maximum(base, soften(drawn, 0.02) ** np.float32(0.7) * np.float32(0.9))
-        light = tone.astype(np.float32) / 255
-        shade = np.where(drawn > 0.02, light / np.maximum(drawn, 0.05), 0.16)
-        shade = 0.16 + (np.minimum(shade, 1.2) - 0.16) * np.clip(drawn, 0, 1)
-        total = 1 - (1 - fill * base) * (1 - 0.9 * drawn)
-        return Layer(self._tint(np.asarray(shade, np.float32)), np.asarray(total, np.float32))
+            base = np.maximum(base, np.clip(2.2 * soften(alpha, 0.025) - 0.9, 0, 1))
+        fill = {"stipple": 0.74, "curl": 0.95}.get(self.style.strands, 0.96)
+        if self.p.hair_style == "receding":
+            fill = 0.72
+        total = 1 - (1 - fill * base) * (1 - 0.92 * alpha)
+        return Layer(self._tint(np.asarray(grain * light, np.float32)), np.asarray(total, np.float32))
+
+    def _base(self) -> Map:
+        u = np.linspace(-1, 1, 140)
+        rim = self.chart(u, np.full_like(u, 0.97))
+        line = self.hairline(u)
+        inside = self.canvas.polygon(np.concatenate([rim, line[::-1]]), 0.004)
+        below = np.array([(line[-1, 0], 2.0), (line[0, 0], 2.0)])
+        face = self.canvas.polygon(np.concatenate([line, below]), self.style.soft)
+        return np.asarray(inside * np.clip(1.5 - 1.5 * face, 0, 1), np.float32)
 
     def back(self) -> Layer | None:
         """Return the hair behind the neck, for styles that have it."""
@@ -258,37 +266,35 @@ class Hair:
             [
                 (-0.9 * w, -0.8),
                 (0.9 * w, -0.8),
-                (1.02 * w, 0.2),
-                (1.04 * w, 0.62 * end),
-                (0.94 * w, end - 0.06),
-                (-0.94 * w, end - 0.06),
-                (-1.04 * w, 0.62 * end),
-                (-1.02 * w, 0.2),
+                (1.0 * w, 0.2),
+                (1.02 * w, 0.62 * end),
+                (0.94 * w, end - 0.10),
+                (-0.94 * w, end - 0.10),
+                (-1.02 * w, 0.62 * end),
+                (-1.0 * w, 0.2),
             ]
         )
-        mask = self.canvas.polygon(outline, 0.05)
+        mask = self.canvas.polygon(outline, 0.012)
         x, y = self.canvas.grid()
-        ripple = 0.02 * np.sin(x * 60 + 2 * np.sin(y * 2.5)) + 0.02 * np.sin(x * 23 + 1.7)
-        dark = 0.15 + ripple + 0.10 * np.clip(np.abs(x) - 0.6, 0, 1)
+        ripple = 0.03 * np.sin(x * 60 + 2 * np.sin(y * 2.5)) + 0.03 * np.sin(x * 23 + 1.7)
+        dark = 0.13 + ripple + 0.10 * np.clip(np.abs(x) - 0.6, 0, 1)
         return Layer(self._tint(np.asarray(dark, np.float32)), mask)
 
-    def _draw(self, paths: Array, tone: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> None:
+    def _draw(self, paths: Array) -> Colour:
+        """Return (strand brightness x alpha, alpha, 0) of all strands, 0..1."""
         rng = self.rng
-        bright = np.clip(rng.normal(1.0, 0.26, len(paths)), 0.35, 1.7)
-        clump = 1 + 0.18 * np.sin(19 * paths[:, 0, 0] + 7 * paths[:, -1, 1])
-        values = self._lighting(paths) * (bright * clump)[:, None]
+        bright = np.clip(rng.normal(1.0, 0.30, len(paths)), 0.3, 1.6)
+        clump = 1 + 0.20 * np.sin(19 * paths[:, 0, 0] + 7 * paths[:, -1, 1])
+        values = np.clip(bright * clump * 150, 20, 255).astype(int).tolist()
+        widths = np.where(rng.random(len(paths)) < 0.65, 1, 2).tolist()
         fixed = np.round(self.canvas.pixels(paths) * 16).astype(np.int32)
-        step = 3 if paths.shape[1] > 6 else 2
-        for k in range(len(paths)):
-            px = 1 if rng.random() < 0.6 else 2
-            for first in range(0, paths.shape[1] - 1, step):
-                part = fixed[k, first : first + step + 1]
-                value = int(np.clip(values[k, min(first + 1, values.shape[1] - 1)], 0.04, 1) * 255)
-                cv2.polylines(tone, [part], False, value, px, cv2.LINE_AA, 4)
-            cv2.polylines(alpha, [fixed[k]], False, 255, px, cv2.LINE_AA, 4)
+        image = np.zeros((self.canvas.height, self.canvas.width, 3), np.uint8)
+        for path, value, width in zip(fixed, values, widths, strict=True):
+            cv2.polylines(image, [path], False, (value, 255, 0), width, cv2.LINE_AA, 4)
+        return np.asarray(image * np.array([1 / 150, 1 / 255, 0], np.float32), np.float32)
 
-    def _lighting(self, paths: Array) -> Array:
-        """Return how bright a strand is along its length: a Kajiya-Kay model on a dome."""
+    def _lighting(self, paths: Array) -> Map:
+        """Return how bright hair is at each place: a Kajiya-Kay model on a dome, averaged."""
         x, y = paths[..., 0], paths[..., 1]
         w = self.p.face_width + self.cap
         tall = 1.45 + self.cap
@@ -303,17 +309,37 @@ class Hair:
         along, gloss = tangent @ key, tangent @ half
         normal = np.stack([x / w**2, np.where(y < -0.3, y + 0.3, 0) / tall**2, z / 1.2], axis=-1)
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9
-        facing = np.clip(0.35 + 0.65 * (normal @ key), 0.1, 1)
+        facing = np.clip(0.42 + 0.58 * (normal @ key), 0.15, 1)
         diffuse = np.sqrt(np.clip(1 - along**2, 0, 1))
-        shine = np.clip(1 - gloss**2, 0, 1) ** 14
+        shine = np.clip(1 - gloss**2, 0, 1) ** 16
         low = 1 - 0.35 * np.clip((y - 0.6) / 1.2, 0, 1)
-        return np.asarray((0.16 + 0.34 * diffuse * facing + 0.26 * shine * facing) * low)
+        value = (0.12 + 0.36 * diffuse * facing + 0.28 * shine * facing) * low
+        return self._spread(paths, value)
+
+    def _spread(self, paths: Array, value: Array) -> Map:
+        """Return values given along strands as a smooth map."""
+        cell = 6
+        shape = (self.canvas.height // cell + 2, self.canvas.width // cell + 2)
+        at = np.round(self.canvas.pixels(paths) / cell).astype(int)
+        ok = (at >= 0).all(-1) & (at[..., 0] < shape[1]) & (at[..., 1] < shape[0])
+        index = (at[..., 1] * shape[1] + at[..., 0])[ok]
+        total = np.bincount(index, value[ok], shape[0] * shape[1]).reshape(shape)
+        count = np.bincount(index, None, shape[0] * shape[1]).reshape(shape).astype(float)
+        near = cv2.GaussianBlur(np.stack([total, count], -1), (0, 0), 1.3)
+        wide = cv2.GaussianBlur(np.stack([total, count], -1), (0, 0), 4.0)
+        mean = (near[..., 0] + 0.02 * wide[..., 0] + 1e-4) / (near[..., 1] + 0.02 * wide[..., 1] + 1e-3)
+        full = cv2.resize(
+            mean.astype(np.float32), None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR
+        )
+        moved = np.array([[1, 0, -(cell - 1) / 2], [0, 1, -(cell - 1) / 2]], np.float32)
+        size = (self.canvas.width, self.canvas.height)
+        return np.asarray(cv2.warpAffine(full, moved, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
     def _tint(self, tone: Map) -> Colour:
         hair = to_linear(self.p.hair_rgb)
-        body = np.clip(tone, 0, 1.2)[..., None] * 2.0 * hair
-        shine = np.clip(tone - 0.42, 0, 1)[..., None] ** 1.5
-        gloss = 0.30 * hair**0.5 + 0.10
+        body = np.clip(tone, 0, 1.3)[..., None] * 2.1 * hair
+        shine = np.clip(tone - 0.40, 0, 1)[..., None] ** 1.5
+        gloss = 0.40 * hair**0.5 + 0.06
         return np.asarray(body * 0.95 + shine * gloss, np.float32)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.synthme import eyes, scene, skin
-from mebench.synthme.canvas import FULL, HEAD, Map, bump, over, soften, step, to_srgb
+from mebench.synthme.canvas import FULL, HEAD, MANE, Map, bump, over, soften, step, to_srgb
 from mebench.synthme.geometry import Geometry
 from mebench.synthme.hair import Hair
 from mebench.synthme.identity import Identity as Identity
@@ -56,24 +56,27 @@ def portrait(identity: Identity) -> Portrait:
     geometry = Geometry(identity)
     rng = np.random.default_rng([identity.seed, 0xFACE])
     light = Light(identity.light, 0.72, 0.30 * identity.fill, 0.34, identity.warmth)
-    hair = Hair(geometry, FULL, rng)
+    hair = Hair(geometry, MANE.canvas, rng)
     scene_rgb = scene.background(geometry, FULL, rng)
     back = hair.back()
     if back is not None:
-        scene_rgb = over(scene_rgb, back.colour, back.alpha)
+        scene_rgb[MANE.at] = over(scene_rgb[MANE.at], back.colour, back.alpha)
     scene_rgb = scene.body(geometry, FULL, scene_rgb, light, rng)
     front = hair.front()
-    face, mask = _face(geometry, light, front.alpha[HEAD.at], rng)
+    hairy = np.zeros(scene_rgb.shape[:2], np.float32)
+    hairy[MANE.at] = front.alpha
+    face, mask = _face(geometry, light, hairy[HEAD.at], rng)
     scene_rgb[HEAD.at] = over(scene_rgb[HEAD.at], face, mask)
-    lidless = over(scene_rgb, front.colour, front.alpha)
-    balls = to_srgb(eyes.eyeballs(geometry, FULL, rng))
-    openings = np.zeros(front.alpha.shape, np.float32)
+    scene_rgb[MANE.at] = over(scene_rgb[MANE.at], front.colour, front.alpha)
+    flat = to_srgb(scene_rgb)
+    balls, openings = np.zeros_like(flat), np.zeros_like(hairy)
     for eye in geometry.eyes:
-        openings = np.maximum(openings, eyes.opening(eye, FULL))
-    openings *= 1 - front.alpha
-    flat = to_srgb(lidless)
+        place = eyes.window(eye)
+        balls[place.at] = to_srgb(eyes.eyeball(geometry, eye, place.canvas, rng))
+        openings[place.at] = eyes.opening(eye, place.canvas)
+    openings *= 1 - hairy
     cap = FULL.polygon(geometry.outline, 0.0)
-    head = np.maximum(soften(np.maximum(cap, front.alpha), 0.10), 0)
+    head = np.maximum(soften(np.maximum(cap, hairy), 0.10), 0)
     return Portrait(
         identity=identity,
         geometry=geometry,
@@ -104,7 +107,8 @@ def _face(
     lit = cast_shadow(np.where(inside > 0.5, z, np.float32(-0.4)), light.key)
     mask = inside
     base = skin.skin_colour(p.tone, p.undertone) * np.array([1.03, 0.90, 0.88], np.float32)
-    for side in (-1, 1):
+    covered = p.hair_style in ("long_straight", "long_wavy", "bob")
+    for side in () if covered else (-1, 1):
         shape, height = scene.ear(geometry, canvas, side)
         outer = shape * (1 - inside)
         en = normals(height)

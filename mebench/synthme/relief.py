@@ -79,16 +79,16 @@ def _nose(geometry: Geometry, x: Map, y: Map) -> Map:
     ax = np.abs(x)
     tip, base, width = geometry.nose_tip, geometry.nose_base, p.nose_width
     t = np.clip((y + 0.22) / (tip + 0.22), 0, 1)
-    ridge = (0.05 + 0.32 * t**1.35) * p.nose_bridge**0.5
-    fall = step(y, base + 0.015, tip + 0.0)
-    half = 0.085 + 0.05 * t**2
-    z = ridge * np.exp(-0.5 * (np.abs(x) / half) ** 2.2) * fall * step(y, -0.34, 0.05)
-    skirt = 0.11 * np.exp(-0.5 * (ax / (0.13 + 0.09 * t)) ** 2) * t * fall
-    ball = 0.10 * p.nose_tip * bump(ax, y, 0.0, tip + 0.015, 0.095, 0.085)
-    wing = 0.135 * bump(ax, y, width * 0.72, base - 0.085, 0.062 + 0.1 * (width - 0.2), 0.070)
-    wing -= 0.05 * bump(ax, y, width * 0.80, base - 0.175, 0.05, 0.05)
-    wing -= 0.035 * bump(ax, y, width * 1.12, base - 0.05, 0.035, 0.07)
-    column = 0.05 * bump(ax, y, 0.0, base - 0.03, 0.035, 0.05)
+    ridge = (0.045 + 0.235 * t**1.4) * p.nose_bridge**0.6
+    fall = step(y, base + 0.05, tip - 0.02)
+    half = 0.098 + 0.055 * t**2
+    z = ridge * np.exp(-0.5 * (ax / half) ** 2) * fall * step(y, -0.36, 0.08)
+    skirt = 0.115 * np.exp(-0.5 * (ax / (0.15 + 0.10 * t)) ** 2) * t * fall
+    ball = 0.105 * p.nose_tip * bump(ax, y, 0.0, tip + 0.02, 0.105, 0.082)
+    wing = 0.125 * bump(ax, y, width * 0.70, base - 0.078, 0.068 + 0.12 * (width - 0.2), 0.066)
+    wing -= 0.03 * bump(ax, y, width * 0.76, base - 0.185, 0.05, 0.05)
+    wing -= 0.030 * bump(ax, y, width * 1.12, base - 0.06, 0.038, 0.07)
+    column = 0.05 * bump(ax, y, 0.0, base - 0.02, 0.04, 0.05)
     return np.asarray(z + skirt + ball + wing + column, np.float32)
 
 
@@ -101,11 +101,11 @@ def _mouth(geometry: Geometry, x: Map, y: Map) -> Map:
     low = np.asarray(geometry.lip_bottom(s), np.float32)
     up = np.clip((line - y) / np.maximum(top, 0.01), -0.2, 2)
     down = np.clip((y - line) / np.maximum(low, 0.01), -0.2, 2)
-    z = 0.035 * np.exp(-0.5 * ((up - 0.55) / 0.38) ** 2) * (top / 0.09) * inside
+    z = 0.038 * np.exp(-0.5 * ((up - 0.5) / 0.40) ** 2) * (top / 0.09) * inside
     z += 0.055 * np.exp(-0.5 * ((down - 0.50) / 0.36) ** 2) * (low / 0.12) * inside
     z -= 0.045 * np.exp(-0.5 * ((y - line) / 0.014) ** 2) * step(np.abs(s), 1.12, 0.85)
     corner = bump(np.abs(x), y, p.mouth_width * 1.05, p.mouth_y + 0.01, 0.045, 0.05)
-    z -= 0.04 * corner
+    z -= 0.02 * corner
     z -= 0.016 * bump(x, y, 0.0, geometry.nose_base + 0.08, 0.035, 0.08)
     z += 0.010 * bump(np.abs(x), y, 0.065, geometry.nose_base + 0.09, 0.025, 0.08)
     return np.asarray(z, np.float32)
@@ -122,7 +122,7 @@ def normals(z: Map) -> NDArray[np.float32]:
 def occlusion(z: Map) -> Map:
     """Return how open to the sky each point is, about .4 (deep fold) to 1."""
     closed = np.zeros_like(z)
-    for sigma, gain in ((0.025, 5.0), (0.07, 3.0), (0.16, 1.6)):
+    for sigma, gain in ((0.025, 4.0), (0.07, 2.2), (0.16, 1.3)):
         closed += gain * np.clip(soften(z, sigma) - z, 0, 0.3)
     return np.asarray(np.exp(-closed), np.float32)
 
@@ -141,10 +141,10 @@ def cast_shadow(z: Map, light: tuple[float, float, float]) -> Map:
             half, shift, half.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         rise = there - half - reach * lz / flat
-        blocked = np.maximum(blocked, rise / (0.03 + 0.10 * reach))
+        blocked = np.maximum(blocked, rise / (0.05 + 0.30 * reach))
     open_ = 1 - np.clip(blocked, 0, 1)
     full = cv2.resize(soften(open_, 0.012), z.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return soften(np.asarray(full, np.float32), 0.02)
+    return 1 - np.float32(0.8) * (1 - soften(np.asarray(full, np.float32), 0.02))
 
 
 def shade(

@@ -77,7 +77,7 @@ def body(
     n /= np.linalg.norm(n, axis=-1, keepdims=True)
     albedo = over(skin, np.asarray(dye, np.float32), cloth)
     lit = 1 - 0.93 * _jaw_shadow(geometry, canvas, light)
-    sky = np.clip(occlusion(z_cloth) * (0.45 + 0.55 * lit), 0, 1)
+    sky = np.clip(occlusion(z_cloth) * (0.30 + 0.70 * lit), 0, 1)
     oil = (0.5 * (1 - cloth)).astype(np.float32)
     lit_colour = shade(albedo, n, light, open_sky=sky, lit=lit, oil=oil)
     return over(base, lit_colour, mask)
@@ -103,7 +103,7 @@ def _jaw_shadow(geometry: Geometry, canvas: Canvas, light: Light) -> Map:
     drop = 0.16 - 0.30 * light.key[1]
     near = canvas.polygon(jaw + (0.0, 0.04), 0.05)
     far = canvas.polygon(jaw + (0.0, drop), 0.09)
-    return np.asarray(np.clip(0.35 * near + 0.72 * far, 0, 1), np.float32)
+    return np.asarray(np.clip(0.45 * near + 0.85 * far, 0, 1), np.float32)
 
 
 def ear(geometry: Geometry, canvas: Canvas, side: int) -> tuple[Map, Map]:

@@ -110,7 +110,7 @@ def _stubble(
     if p.stubble <= 0:
         return colour
     ax = np.abs(x)
-    below = step(y - 0.12 * np.cos(2.2 * ax), 0.78, 1.08) * step(ax, 0.0, 0.02)
+    below = step(y - 0.12 * np.cos(2.2 * ax), 0.78, 1.08)
     cheek_line = step(y - (1.25 - 0.75 * np.clip((ax - 0.35) / 0.6, 0, 1) ** 1.2), -0.10, 0.18)
     moustache = bump(ax, y, 0.17, geometry.nose_base + 0.12, 0.20, 0.07)
     area = np.clip(np.maximum(below * np.maximum(cheek_line, 0), 1.1 * moustache), 0, 1)
@@ -215,7 +215,7 @@ def wrinkle_relief(geometry: Geometry, canvas: Canvas, rng: np.random.Generator)
         fold = start + (end - start) * t[:, None]
         fold[:, 0] += 0.055 * np.sin(np.pi * t)
         for first in range(13):
-            value = (70 + 150 * old) * np.sin(np.pi * (0.1 + 0.8 * first / 13))
+            value = (25 + 150 * old) * np.sin(np.pi * (0.1 + 0.8 * first / 13))
             canvas.lines(lines, fold[first : first + 2] * (side, 1), int(value), 2)
         if old > 0.25:
             for k in range(3):
@@ -231,4 +231,4 @@ def wrinkle_relief(geometry: Geometry, canvas: Canvas, rng: np.random.Generator)
         wave = level + 0.018 * np.cos(3.2 * t + k) + 0.012 * np.sin(7 * t + rng.uniform(0, 6))
         canvas.lines(lines, np.stack([0.5 * t, wave], -1), int((60 + 60 * rng.random()) * old), 1)
     groove = lines.astype(np.float32) / 255
-    return np.asarray(-0.055 * soften(groove, 0.011) - 0.06 * soften(groove, 0.035), np.float32)
+    return np.asarray(-0.030 * soften(groove, 0.014) - 0.075 * soften(groove, 0.040), np.float32)
