@@ -37,7 +37,7 @@ class WarpConfig(BaselineConfig):
 
     amplitude: float = Field(default=1.0, ge=0.0, le=10.0)
     reach: float = Field(default=0.28, gt=0.0, le=2.0)
-    ridge: float = Field(default=0.05, gt=0.0, le=10.0)
+    ridge: float = Field(default=0.01, gt=0.0, le=10.0)
 
 
 @dataclass(frozen=True)

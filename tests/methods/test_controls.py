@@ -6,6 +6,7 @@ import pytest
 
 from mebench.errors import UsageError, WeightsError
 from mebench.methods import warp
+from mebench.methods.catalogue import baseline_spec, load_baseline
 from mebench.methods.copying import CopyDriving, CopyTemplate
 from mebench.methods.fomm.points import pick
 from mebench.methods.warp import (
@@ -271,3 +272,20 @@ def test_motion_is_stretched_in_time_with_its_ends_kept():
     longer = resampled(Motion(np.zeros((3, 2)), line), 9)
     np.testing.assert_allclose(longer.displacements[:, 0, 0], np.linspace(0, 1, 9))
     assert resampled(Motion(np.zeros((3, 2)), line[:1]), 4).displacements.shape == (4, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("copy-template", CopyTemplate),
+        ("copy-driving", CopyDriving),
+        ("linear-warp", LinearWarp),
+        ("reversed", Reversed),
+        ("mismatched", Mismatched),
+    ],
+)
+def test_each_control_is_found_by_its_id(name, kind):
+    assert type(load_baseline(name)) is kind
+    spec = baseline_spec(name)
+    assert (spec.id, spec.status) == (name, "control")
+    assert spec.description
