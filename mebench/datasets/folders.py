@@ -6,12 +6,15 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from mebench.errors import DatasetError
 
 TABLE_SUFFIXES = frozenset({".xlsx", ".xls", ".csv"})
 _DEPTH = 3
+_MAX_FOLDERS = 5000
+"""Folders looked at on one level: a root such as a home folder must not take minutes."""
 _TRUTH = "truth"
 """The folder in which SynthME keeps what only it knows; never searched."""
 _STAMP = "synthme.json"
@@ -33,7 +36,8 @@ def walk(root: Path, depth: int = _DEPTH) -> Iterator[Path]:
     level = [root]
     for _ in range(depth + 1):
         yield from level
-        level = [sub for folder in level for sub in subfolders(folder) if sub.name != _TRUTH]
+        below = (sub for folder in level for sub in subfolders(folder) if sub.name != _TRUTH)
+        level = list(islice(below, _MAX_FOLDERS))
 
 
 def find_tables(root: Path, wanted: Callable[[str], bool]) -> list[Path]:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from mebench.errors import DatasetError
 from mebench.facs.codes import cell_text
+from mebench.io.frames import DAMAGE_ERRORS
 
 COLUMNS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"subject", "sub", "subid"}),
@@ -97,16 +97,12 @@ def _sheets(path: Path) -> list[list[tuple[object, ...]]]:
         raise DatasetError(f"{path}: the old .xls format is not read; save it as .xlsx or .csv")
     import openpyxl  # type: ignore[import-untyped]
 
-    damaged = (
-        OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError,
-        ParseError, EOFError, openpyxl.utils.exceptions.InvalidFileException,
-    )  # fmt: skip
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book: Any = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), data_only=True)
             return [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
-    except damaged as error:
+    except (*DAMAGE_ERRORS, zipfile.BadZipFile) as error:
         raise DatasetError(
             f"{path}: cannot be read as a spreadsheet ({type(error).__name__}); copy it again"
         ) from error

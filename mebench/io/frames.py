@@ -6,7 +6,9 @@ import hashlib
 import io
 import os
 import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +26,11 @@ MAX_PIXELS = 64_000_000
 """Largest image that is decoded."""
 MAX_CLIP_BYTES = 4 << 30
 """Largest clip that is decoded into memory at once."""
+DAMAGE_ERRORS = (
+    OSError, ValueError, SyntaxError, LookupError, EOFError, MemoryError, ArithmeticError,
+    TypeError, AttributeError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
+"""What decoders raise on damaged files, found by feeding them such files."""
 _ORIENTATION = 0x0112
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
 
@@ -62,7 +69,7 @@ def read_image(path: Path | str) -> Image:
         ) from error
     except Pil.DecompressionBombError as error:
         raise DatasetError(f"{path}: more than {MAX_PIXELS} pixels; shrink it") from error
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError, MemoryError) as error:
+    except DAMAGE_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(f"{path}: damaged or cut short ({reason}); copy it again") from error
 

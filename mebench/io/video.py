@@ -15,7 +15,7 @@ from PIL import ImageSequence
 
 from mebench.errors import DatasetError, UsageError
 from mebench.io.files import atomic_path
-from mebench.io.frames import MAX_CLIP_BYTES, index_folder, read_frames
+from mebench.io.frames import DAMAGE_ERRORS, MAX_CLIP_BYTES, index_folder, read_frames
 from mebench.types import Frames, Image
 
 DEFAULT_FPS = 200.0
@@ -132,7 +132,7 @@ def _read_gif(path: Path) -> tuple[Frames, float]:
         with Pil.open(path, formats=("GIF",)) as gif:
             durations: list[int] = []
             frames = _collect(path, _gif_images(gif, durations))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except DAMAGE_ERRORS as error:
         reason = " ".join(str(error).split())
         raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
     durations = [duration if duration > 0 else 100 for duration in durations]
