@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -257,16 +257,16 @@ class Dataset(ABC):
         return Clip(self.info.id, row, self.info.fps, self.info.colour, numbers, FrameFiles(paths))
 
     def _fitting(self, annotation: Annotation, files: Mapping[int, Path]) -> Annotation:
+        """Return the first variant whose end frames exist, else the one with most of its frames."""
+
+        def fit(row: Annotation) -> tuple[bool, float]:
+            wanted = range(row.onset, row.offset + 1)
+            share = sum(number in files for number in wanted) / len(wanted)
+            return row.onset in files and row.offset in files, share
+
         variants = self.intervals(annotation)
-        for variant in variants:
-            if variant.onset in files and variant.offset in files:
-                return variant
-        return variants[0]
-
-
-def no_apex(annotation: Annotation) -> Annotation:
-    """Return the row with its apex dropped."""
-    return replace(annotation, apex=None, apex_source="none")
+        complete = [variant for variant in variants if fit(variant)[0]]
+        return complete[0] if complete else max(variants, key=fit)
 
 
 def dataset_class(dataset_id: str) -> type[Dataset]:

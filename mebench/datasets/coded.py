@@ -90,7 +90,8 @@ class CodedDataset(Dataset):
         try:
             found["frames"] = self.frames_root
         except DatasetError as error:
-            self.notes.append(str(error)) if str(error) not in self.notes else None
+            if str(error) not in self.notes:
+                self.notes.append(str(error))
         return found
 
     def annotations(self) -> list[Annotation]:

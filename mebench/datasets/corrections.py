@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mebench.spec import parse, read_mapping
-from mebench.types import Annotation
+from mebench.types import Annotation, ApexSource
 
 Column = Literal["onset", "apex", "offset"]
 _FOLDER = Path(__file__).parent / "corrections"
@@ -101,12 +101,18 @@ def variants(dataset: str, row: Annotation) -> list[Annotation]:
                 row,
                 onset=other.onset,
                 apex=other.apex,
-                apex_source="none" if other.apex is None else "corrected",
+                apex_source=_apex_source(row, other.apex),
                 offset=other.offset,
                 corrections=(*row.corrections, f"{item.words()}, as the frames on disk show"),
             )
         )
     return rows
+
+
+def _apex_source(row: Annotation, apex: int | None) -> ApexSource:
+    if apex is None:
+        return "none"
+    return row.apex_source if apex == row.apex else "corrected"
 
 
 def _matches(item: Correction, interval: Interval) -> bool:

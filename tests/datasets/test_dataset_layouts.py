@@ -182,3 +182,14 @@ def test_a_clip_travels_to_another_process(casme2: Path) -> None:
     copy = pickle.loads(pickle.dumps(clip))
     assert np.array_equal(copy.frames(), clip.frames())
     assert copy == clip
+
+
+def test_an_interval_short_of_one_frame_is_still_recognised(casme2: Path) -> None:
+    row = ["12", "EP09_02", None, 16, 59, 101, None, 4, "others"]
+    save_sheet(casme2 / "CASME2-coding-20140508.xlsx", [CASME2_HEADER, row])
+    folder = casme2 / "CASME2_RAW_selected/CASME2_RAW_selected/sub12/EP09_02"
+    save_frames(folder, [f"img{n}.jpg" for n in range(161, 206)])
+    dataset = load_dataset("casme2", casme2)
+    (clip,) = dataset.clips()
+    assert (clip.annotation.onset, clip.annotation.offset) == (161, 206)
+    assert dataset.check().missing_frames == {clip.key: (206,)}
