@@ -94,15 +94,22 @@ def embedding(image: Image, landmarks: Points) -> NDArray[np.float64]:
 
     Shapes: image (H, W, 3) uint8; landmarks (68, 2) pixels; returns (128,).
     """
+    marks = np.asarray(landmarks, dtype=np.float64)
+    return _embedding(np.ascontiguousarray(image).tobytes(), image.shape, marks.tobytes()).copy()
+
+
+@functools.lru_cache(maxsize=64)
+def _embedding(pixels: bytes, shape: tuple[int, ...], marks: bytes) -> NDArray[np.float64]:
+    # Kept by content: one template stands in many pairs, and a still clip has one frame.
     import dlib
 
+    landmarks = np.frombuffer(marks).reshape(68, 2)
     left, top = (int(v) for v in np.floor(landmarks.min(axis=0)))
     right, bottom = (int(v) for v in np.ceil(landmarks.max(axis=0)))
     points = [dlib.point(round(float(x)), round(float(y))) for x, y in landmarks]
     face = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), points)
-    vector = _network(str(weights.path(_NAME))).compute_face_descriptor(
-        np.ascontiguousarray(image), face
-    )
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)
+    vector = _network(str(weights.path(_NAME))).compute_face_descriptor(image, face)
     return np.asarray(vector, dtype=np.float64)
 
 
