@@ -132,7 +132,8 @@ class LpipsNetwork:
             self.trunk_weights = f"seeded:{seed}:{weights.state_sha256(state)}"
         model.net.load_state_dict(state, assign=True)
         model.load_state_dict(linear, strict=False, assign=True)
-        self.model: torch.nn.Module = model.eval().requires_grad_(False).to(device)
+        model = model.eval().requires_grad_(False).to(device)
+        self.model: torch.nn.Module = model.to(memory_format=torch.channels_last)
         self.device = device
 
 
@@ -158,7 +159,8 @@ def lpips_distances(frames: Frames, target: Frames, network: LpipsNetwork) -> ND
 
     def tensor(image: NDArray[np.uint8]) -> torch.Tensor:
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
-        return planes.to(network.device, torch.float32) / 127.5 - 1.0
+        values = planes.to(network.device, torch.float32) / 127.5 - 1.0
+        return values.to(memory_format=torch.channels_last)
 
     values = []
     with torch.inference_mode():
