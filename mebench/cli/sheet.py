@@ -67,10 +67,11 @@ def _motion(frames: Frames) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "mouth": (0.57, 0.76),
     }
     curves = {name: np.zeros(len(at)) for name in bands}
+    still = np.zeros((*gray.shape[1:], 2), np.float32)
     for k, t in enumerate(at):
         if t == 0:
             continue
-        flow = cv2.calcOpticalFlowFarneback(gray[0], gray[t], None, 0.5, 3, 15, 3, 5, 1.1, 0)
+        flow = cv2.calcOpticalFlowFarneback(gray[0], gray[t], still, 0.5, 3, 15, 3, 5, 1.1, 0)
         flow = flow - np.median(flow.reshape(-1, 2), axis=0)
         size = np.hypot(flow[..., 0], flow[..., 1])
         for name, (top, bottom) in bands.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ class Canvas:
         x = self.left + np.arange(self.width, dtype=np.float32) / SCALE
         y = self.top + np.arange(self.height, dtype=np.float32) / SCALE
         gx, gy = np.meshgrid(x, y)
-        return gx, gy
+        return gx.astype(np.float32), gy.astype(np.float32)
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return canvas pixels of points (..., 2) in IOD."""
@@ -71,22 +72,31 @@ class Window:
 
 FULL = Canvas(-4.0, -2.6, 1024, 784)
 HEAD = FULL.window(-1.55, -2.2, 1.55, 2.1)
+BODY = FULL.window(-4.0, 0.85, 4.0, 4.0)
 MANE = FULL.window(-1.9, -2.5, 1.9, 3.1)
 
 
-def soften(image: Map, sigma: float) -> Map:
+def soften(image: NDArray[Any], sigma: float) -> Map:
     """Blur by a Gaussian of `sigma` IOD."""
+    image = np.asarray(image, np.float32)
     if sigma <= 0:
         return image
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * SCALE), np.float32)
+    px = sigma * SCALE
+    if px < 6:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), px), np.float32)
+    # A wide blur has no detail that a quarter of the raster could not hold.
+    h, w = image.shape[:2]
+    small = cv2.resize(image, ((w + 3) // 4, (h + 3) // 4), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), px / 4)
+    return np.asarray(cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def bump(x: Map, y: Map, cx: float, cy: float, sx: float, sy: float) -> Map:
+def bump(x: NDArray[Any], y: NDArray[Any], cx: float, cy: float, sx: float, sy: float) -> Map:
     """Return a Gaussian hill of height 1."""
     return np.asarray(np.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2)), np.float32)
 
 
-def step(value: Map, low: float, high: float) -> Map:
+def step(value: NDArray[Any], low: float, high: float) -> Map:
     """Return the smooth step from 0 at `low` to 1 at `high` (which may be the smaller)."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
@@ -98,8 +108,9 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], size: float) -> Map:
     small = (max(4, int(shape[0] / cell) + 4), max(4, int(shape[1] / cell) + 4))
     values = rng.standard_normal(small).astype(np.float32)
     if cell > 1.0:
-        values = cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-    values = np.asarray(values[: shape[0], : shape[1]], np.float32)
+        whole = (shape[1], shape[0])
+        values = np.asarray(cv2.resize(values, whole, interpolation=cv2.INTER_CUBIC), np.float32)
+    values = values[: shape[0], : shape[1]]
     return np.asarray((values - values.mean()) / (values.std() + 1e-6), np.float32)
 
 
@@ -108,13 +119,13 @@ def to_linear(srgb: tuple[float, float, float] | NDArray[np.floating]) -> NDArra
     return np.asarray((np.asarray(srgb, np.float32) / 255.0) ** 2.2, np.float32)
 
 
-def to_srgb(linear: Map) -> Map:
+def to_srgb(linear: NDArray[Any]) -> Map:
     """Return sRGB 0..255 of linear light, highlights rolled off."""
     value = np.maximum(linear, 0)
     rolled = np.where(value < 0.7, value, 0.7 + 0.3 * np.tanh((value - 0.7) / 0.3))
     return np.asarray(255.0 * rolled ** np.float32(1 / 2.2), np.float32)
 
 
-def over(base: Map, colour: Map | NDArray[np.float32], alpha: Map) -> Map:
+def over(base: NDArray[Any], colour: NDArray[Any], alpha: NDArray[Any]) -> Map:
     """Return `colour` laid over `base` (H, W, 3) with `alpha` (H, W)."""
     return np.asarray(base + (colour - base) * alpha[..., None], np.float32)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,9 +15,11 @@ from mebench.errors import UsageError
 from mebench.io.files import atomic_folder, atomic_path, write_json
 from mebench.synthme import tables
 from mebench.synthme.expression import Component, Expression
+from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance
 from mebench.synthme.plan import FORMAT, PRESETS, ClipPlan, Plan, make_plan, recording
 from mebench.synthme.render import render
+from mebench.synthme.stage import Camera
 from mebench.types import Frames, Progress, SilentProgress
 
 __all__ = ["PRESETS", "STAMP", "export"]
@@ -38,15 +42,12 @@ def export(
     progress = progress or SilentProgress()
     plan = make_plan(preset, seed)
     _claim(out, plan)
-    clips = _by_person(plan)
-    done = sum(_is_done(out, clip) for clip in clips)
-    with progress.task("SynthME", total=len(clips), done=done) as task:
-        for clip in clips:
-            if not _is_done(out, clip):
-                _write_clip(out, clip)
-                task.advance(1, clip.key)
-    _write_templates(out, plan)
-    _write_non_micro(out, plan)
+    jobs = _jobs(out, plan)
+    waiting = [job for job in jobs if not job[1].exists()]
+    with progress.task("SynthME", total=len(jobs), done=len(jobs) - len(waiting)) as task:
+        for _, target, write in waiting:
+            write(target)
+            task.advance(1, target.name)
     tables.write_casme2(out / "casme2" / tables.CASME2_FILE, plan.of("casme2"))
     tables.write_samm(out / "samm" / tables.SAMM_FILE, plan.of("samm"))
     stamp = {
@@ -81,17 +82,30 @@ def _claim(out: Path, plan: Plan) -> None:
     write_json(marker, plan.record())
 
 
-def _by_person(plan: Plan) -> list[ClipPlan]:
-    """Return the clips so that a portrait is drawn once a person."""
-    return sorted(plan.clips, key=lambda clip: clip.identity_seed)
+def _jobs(out: Path, plan: Plan) -> list[tuple[int, Path, Callable[[Path], None]]]:
+    """Return (person, folder or file, what writes it), so that a portrait is drawn once a person.
+
+    A clip's folder is moved into place last, so it stands for its truth files as well.
+    """
+    jobs: list[tuple[int, Path, Callable[[Path], None]]] = [
+        (clip.identity_seed, out / clip.folder, partial(_write_clip, out, clip))
+        for clip in plan.clips
+    ]
+    faces = out / "MEGC2021_generation" / "target_template_face"
+    for name, person, camera in plan.templates:
+        jobs.append((person, faces / f"{name}.jpg", partial(_write_template, person, camera)))
+    first = plan.of("smic")[0]
+    jobs.append(
+        (
+            first.identity_seed,
+            out / _NON_MICRO.format(subject=first.subject),
+            partial(_write_non_micro, first, plan.seed),
+        )
+    )
+    return sorted(jobs, key=lambda job: job[0])
 
 
-def _is_done(out: Path, clip: ClipPlan) -> bool:
-    # The folder is moved into place last, so it stands for the truth files as well.
-    return (out / clip.folder).is_dir()
-
-
-def _write_clip(out: Path, clip: ClipPlan) -> None:
+def _write_clip(out: Path, clip: ClipPlan, target: Path) -> None:
     made = render(
         clip.identity,
         clip.expression,
@@ -103,7 +117,7 @@ def _write_clip(out: Path, clip: ClipPlan) -> None:
     _save(out / "truth" / "landmarks" / f"{clip.key}.npy", made.landmarks)
     _save(out / "truth" / "au_curves" / f"{clip.key}.npy", made.au_curves)
     numbers = range(clip.onset, clip.last + 1)
-    with atomic_folder(out / clip.folder) as folder:
+    with atomic_folder(target) as folder:
         for frame, number in zip(made.frames, numbers, strict=False):
             write_image(folder / clip.pattern.format(n=number), frame, clip.gray)
 
@@ -132,29 +146,18 @@ def _still(n_frames: int) -> Expression:
     return Expression((Component(12, amplitude=0.0),), n_frames, 100.0, 1, emotion="neutral")
 
 
-def _write_templates(out: Path, plan: Plan) -> None:
-    from mebench.synthme.identity import Identity
-
-    for name, person, camera in plan.templates:
-        target = out / "MEGC2021_generation" / "target_template_face" / f"{name}.jpg"
-        if target.is_file():
-            continue
-        made = render(
-            Identity.from_seed(person), _still(1), Nuisance.none(), camera=camera, with_flow=False
-        )
-        with atomic_path(target) as temporary:
-            write_image(temporary, made.frames[0], gray=False)
+def _write_template(person: int, camera: Camera, target: Path) -> None:
+    identity = Identity.from_seed(person)
+    made = render(identity, _still(1), Nuisance.none(), camera=camera, with_flow=False)
+    with atomic_path(target) as temporary:
+        write_image(temporary, made.frames[0], gray=False)
 
 
-def _write_non_micro(out: Path, plan: Plan) -> None:
-    """Write SMIC's other kind of clip, which loaders have to skip, for the first subject."""
-    first = plan.of("smic")[0]
-    folder = out / _NON_MICRO.format(subject=first.subject)
-    if folder.is_dir():
-        return
+def _write_non_micro(first: ClipPlan, seed: int, target: Path) -> None:
+    """Write SMIC's other kind of clip, which loaders have to skip."""
     made = render(
-        first.identity, _still(6), recording(), seed=plan.seed, camera=first.camera, with_flow=False
+        first.identity, _still(6), recording(), seed=seed, camera=first.camera, with_flow=False
     )
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(target) as temporary:
         for k, frame in enumerate(made.frames):
             write_image(temporary / f"image{first.onset - 5000 + k:06d}.bmp", frame, gray=False)

@@ -21,7 +21,7 @@ def eyeball(geometry: Geometry, eye: Eye, canvas: Canvas, rng: np.random.Generat
     light, iris_rgb = geometry.identity.light, geometry.identity.iris_rgb
     x, y = canvas.grid()
     fibres = noise(rng, (8, 256), 1 / 128)
-    s, v = eye.local(x, y)  # type: ignore[arg-type]
+    s, v = eye.local(x, y)
     cx, cy = eye.x, eye.y - 0.012
     dx, dy = x - cx, y - cy
     r = np.hypot(dx, dy)

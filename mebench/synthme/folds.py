@@ -1,13 +1,15 @@
-"""The shading that goes with an action unit: furrows, crow's feet, folds, dimples, the chin boss."""
+"""The shading that goes with an action unit: furrows, crow's feet, folds, dimples, chin boss."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.synthme.geometry import Geometry
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Line = tuple[tuple[float, float], tuple[float, float], float, float]
 
 
@@ -82,6 +84,18 @@ def shading(g: Geometry, au: int, side: int, x: Array, y: Array) -> Array:
 
 
 def _crease(
+    x: Array, y: Array, a: tuple[float, float], e: tuple[float, float], width: float
+) -> Array:
+    ax, ay = a
+    reach = 5 * width
+    near_x = (x > min(ax, e[0]) - reach) & (x < max(ax, e[0]) + reach)
+    box = near_x & (y > min(ay, e[1]) - reach) & (y < max(ay, e[1]) + reach)
+    out = np.zeros(np.shape(x))
+    out[box] = _crease_near(x[box], y[box], a, e, width)
+    return out
+
+
+def _crease_near(
     x: Array, y: Array, a: tuple[float, float], e: tuple[float, float], width: float
 ) -> Array:
     ax, ay = a

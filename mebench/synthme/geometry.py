@@ -1,19 +1,20 @@
 """Where everything on a face is: curves of the features and the 68 points that follow from them.
 
-Lengths are in inter-ocular distances (IOD); x to the image's right, y down, origin between the eyes.
+Lengths are in inter-ocular distances (IOD); x right, y down, origin between the eyes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.synthme.identity import Identity
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def smooth_closed(points: Array, count: int) -> Array:
@@ -140,18 +141,20 @@ class Geometry:
         bow = 0.016 * np.exp(-((t / 0.2) ** 2)) - 0.008 * np.exp(
             -(((np.abs(t) - 0.45) / 0.22) ** 2)
         )
-        return p.mouth_y - p.mouth_curve * 2 * t**2 + bow + p.asymmetry[2] * t * 0.6
+        return np.asarray(p.mouth_y - p.mouth_curve * 2 * t**2 + bow + p.asymmetry[2] * t * 0.6)
 
     def lip_top(self, s: Array) -> Array:
         """Return the height of the upper lip above the lip line."""
         t = np.abs(np.clip(s, -1, 1))
         body = (1 - t**1.7) ** 0.95 * (1 - 0.12 * t)
-        return self.identity.lip_upper * body * (1.08 - 0.30 * np.exp(-((t / 0.15) ** 2)))
+        return np.asarray(
+            self.identity.lip_upper * body * (1.08 - 0.30 * np.exp(-((t / 0.15) ** 2)))
+        )
 
     def lip_bottom(self, s: Array) -> Array:
         """Return the depth of the lower lip below the lip line."""
         t = np.abs(np.clip(s, -1, 1))
-        return self.identity.lip_lower * (1 - t**2.1) ** 0.9
+        return np.asarray(self.identity.lip_lower * (1 - t**2.1) ** 0.9)
 
     @property
     def nose_tip(self) -> float:
@@ -173,7 +176,9 @@ class Geometry:
         t = np.linspace(0.97, -0.03, 5)
         for first, side in ((17, -1), (22, 1)):
             line = self.brow(side, t)
-            line[:, 1] -= (0.9 - 1.2 * (t - 0.5) ** 2) * self.brow_half(np.clip(t, 0.1, 0.9)) - 0.02 * (t > 0.9)
+            line[:, 1] -= (0.9 - 1.2 * (t - 0.5) ** 2) * self.brow_half(
+                np.clip(t, 0.1, 0.9)
+            ) - 0.02 * (t > 0.9)
             points[first : first + 5] = line if side < 0 else line[::-1]
         top, tip = -0.02, self.nose_tip
         points[27:31, 1] = np.linspace(top, tip, 4)

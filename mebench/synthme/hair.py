@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from mebench.synthme.canvas import Canvas, Map, soften, to_linear
 from mebench.synthme.geometry import Geometry
 from mebench.synthme.identity import Identity
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Colour = NDArray[np.float32]
 _POINTS = 14
 
@@ -245,7 +246,9 @@ class Hair:
         if self.p.hair_style == "receding":
             fill = 0.72
         total = 1 - (1 - fill * base) * (1 - 0.92 * alpha)
-        return Layer(self._tint(np.asarray(grain * light, np.float32)), np.asarray(total, np.float32))
+        return Layer(
+            self._tint(np.asarray(grain * light, np.float32)), np.asarray(total, np.float32)
+        )
 
     def _base(self) -> Map:
         u = np.linspace(-1, 1, 140)
@@ -304,7 +307,7 @@ class Hair:
         tangent = np.gradient(np.stack([x, y, z], axis=-1), axis=1)
         tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
         key = np.array(self.p.light)
-        half = key + (0, 0, 1)
+        half = key + np.array([0.0, 0.0, 1.0])
         half /= np.linalg.norm(half)
         along, gloss = tangent @ key, tangent @ half
         normal = np.stack([x / w**2, np.where(y < -0.3, y + 0.3, 0) / tall**2, z / 1.2], axis=-1)
@@ -327,13 +330,17 @@ class Hair:
         count = np.bincount(index, None, shape[0] * shape[1]).reshape(shape).astype(float)
         near = cv2.GaussianBlur(np.stack([total, count], -1), (0, 0), 1.3)
         wide = cv2.GaussianBlur(np.stack([total, count], -1), (0, 0), 4.0)
-        mean = (near[..., 0] + 0.02 * wide[..., 0] + 1e-4) / (near[..., 1] + 0.02 * wide[..., 1] + 1e-3)
+        mean = (near[..., 0] + 0.02 * wide[..., 0] + 1e-4) / (
+            near[..., 1] + 0.02 * wide[..., 1] + 1e-3
+        )
         full = cv2.resize(
             mean.astype(np.float32), None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR
         )
         moved = np.array([[1, 0, -(cell - 1) / 2], [0, 1, -(cell - 1) / 2]], np.float32)
         size = (self.canvas.width, self.canvas.height)
-        return np.asarray(cv2.warpAffine(full, moved, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return np.asarray(
+            cv2.warpAffine(full, moved, size, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
 
     def _tint(self, tone: Map) -> Colour:
         hair = to_linear(self.p.hair_rgb)

@@ -1,14 +1,15 @@
 """How skin moves and folds for each action unit: displacement fields and shading maps of a face.
 
-A field is a sum of smooth hills with a direction, placed on the person's own features. It splits in two:
-`common` moves everything at a place; `split` moves the two edges of an opening (lids, lips) apart or
-together, each edge with its own skin.
+A field is a sum of smooth hills with a direction, placed on the person's own features. It splits
+in two: `common` moves everything at a place; `split` moves the two edges of an opening (lids, lips)
+apart or together, each edge with its own skin.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from mebench.synthme.geometry import Eye, Geometry
 from mebench.synthme.identity import Identity
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Hill:
         return np.stack([h * self.out * side, -h * self.up], axis=-1)
 
 
+@lru_cache(maxsize=64)
 def _hills(g: Geometry, au: int) -> tuple[Hill, ...]:
     p = g.identity
     t = np.array([0.10, 0.5, 0.80])
@@ -119,7 +121,7 @@ def _hills(g: Geometry, au: int) -> tuple[Hill, ...]:
     return table[au]
 
 
-# Edge motion of openings in lid or lip heights: (upper edge up, lower edge up) for a unit of the AU.
+# Edge motion of openings: (upper edge up, lower edge up) for a unit of the AU.
 _EYE_EDGES = {5: (1.0, 0.0), 7: (-0.22, 1.0)}
 _MOUTH_EDGES = {25: (0.42, -1.0), 26: (0.0, -0.75)}
 _CENTRAL = (17, 23, 24, 25, 26)
@@ -142,7 +144,7 @@ def _scales(identity: Identity) -> dict[int, float]:
 
 
 def common(g: Geometry, au: int, side: int, x: Array, y: Array) -> Array:
-    """Return the displacement (..., 2) of skin in IOD per unit of `au` on one side (+1 image right)."""
+    """Return the displacement (..., 2) in IOD per unit of `au` on one side (+1 image right)."""
     field = np.zeros((*np.shape(x), 2))
     for hill in _hills(g, au):
         field += hill.at(side, x, y)
@@ -187,7 +189,7 @@ def in_mouth_box(g: Geometry, x: Array, y: Array) -> NDArray[np.bool_]:
 
 
 def split(g: Geometry, au: int, side: int, x: Array, y: Array) -> Array:
-    """Return the displacement (..., 2) per unit by which an opening's edges carry skin; 0 on eyeballs."""
+    """Return the displacement (..., 2) per unit that edges give their skin; 0 on eyeballs."""
     out = np.zeros((*np.shape(x), 2))
     if au in _EYE_EDGES or au == 43:
         for eye in g.eyes:

@@ -1,13 +1,14 @@
-"""What a recording adds to an expression: head motion, blinks, gaze, flicker, noise, compression."""
+"""What a recording adds: head motion, blinks, gaze, flicker, noise, compression."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -15,13 +16,13 @@ class Nuisance:
     """Strengths; 0 is off, 1 is what a quiet laboratory recording shows.
 
     Attributes:
-        drift: slow head motion, about 1 % IOD and .3 degrees over a clip.
+        drift: slow head motion, about .7 % IOD and .2 degrees over a clip.
         tremor: fast head motion, about .06 % IOD.
         blink: chance of a blink, 1 for about one clip in eight; 8 or more for every clip.
         gaze: eye movements.
         flicker: changes of the light, about .4 %.
         noise: sensor noise, about 1.3 grey levels.
-        jpeg: compression inside `render` (quality 96 - 8 x strength); exports compress on their own.
+        jpeg: compression inside `render`, quality 96 - 8 x strength; exports do their own.
         motion_blur: share of the neighbour frames that an exposure sees, 10 % at 1.
     """
 
@@ -70,7 +71,7 @@ def wander(nuisance: Nuisance, n: int, fps: float, rng: np.random.Generator) -> 
     """Draw the nuisance of one clip of `n` frames."""
     t = np.arange(n) / fps
     head = np.zeros((n, 6))
-    slow = nuisance.drift * np.array([0.011, 0.009, 0.005, 0.004, 0.009, 0.009])
+    slow = nuisance.drift * np.array([0.007, 0.006, 0.003, 0.0025, 0.006, 0.006])
     fast = nuisance.tremor * np.array([0.0005, 0.0005, 0.0002, 0.0001, 0.0003, 0.0003])
     for k in range(6):
         head[:, k] = slow[k] * _walk(rng, t, 0.2, 1.6) + fast[k] * _walk(rng, t, 6.0, 14.0)
@@ -84,9 +85,10 @@ def wander(nuisance: Nuisance, n: int, fps: float, rng: np.random.Generator) -> 
     if nuisance.gaze > 0:
         when, size = rng.uniform(0, max(t[-1], 1e-3)), rng.normal(0, 0.012, 2) * nuisance.gaze
         jump = 1 / (1 + np.exp(-np.clip((t - when) / 0.008, -60, 60)))
-        gaze = (jump - jump[0])[:, None] * size + 0.001 * nuisance.gaze * np.stack(
-            [_walk(rng, t, 1.0, 5.0), _walk(rng, t, 1.0, 5.0)], axis=-1
-        )
+        gaze = np.where(jump > 0.002, jump, 0.0)[:, None] * size
+        gaze[0] = 0.0
+        gaze = np.where(jump[:, None] > 0.998, size, gaze)
+        gaze[0] = 0.0
     gain = nuisance.flicker * (0.003 * _walk(rng, t, 0.3, 2.0) + 0.0015 * _walk(rng, t, 20.0, 48.0))
     return Wander(head, lids, gaze, gain)
 

@@ -87,9 +87,12 @@ _MEGC = (
     ("casme2_challenge/Surprise_EP01_13", "casme2", "17", 76, 134, 166, "2", "surprise", 166),
     ("casme2_challenge/Positive_EP01_01f", "casme2", "19", 121, 189, 220, "12", "happiness", 220),
     ("casme2_challenge/Negative_EP19_06f", "casme2", "01", 36, 71, 161, "4+5+L10", "disgust", 161),
-    ("Smic_challenge/Surprise_s20_sur_01", "smic", "s20", 17597115, 17597132, 17597152, "1+2", "surprise", 17597152),
-    ("Smic_challenge/Positive_s3_po_05", "smic", "s3", 304630, 304643, 304660, "6+12", "positive", 304659),
-    ("Smic_challenge/Negative_s11_ne_02", "smic", "s11", 514569, 514588, 514599, "4+7", "negative", 514599),
+    ("Smic_challenge/Surprise_s20_sur_01", "smic", "s20",
+     17597115, 17597132, 17597152, "1+2", "surprise", 17597152),
+    ("Smic_challenge/Positive_s3_po_05", "smic", "s3",
+     304630, 304643, 304660, "6+12", "positive", 304659),
+    ("Smic_challenge/Negative_s11_ne_02", "smic", "s11",
+     514569, 514588, 514599, "4+7", "negative", 514599),
 )  # fmt: skip
 TEMPLATES = ("normalized_westernMale", "normalized_asianFemale")
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.synthme import eyes, scene, skin
-from mebench.synthme.canvas import FULL, HEAD, MANE, Map, bump, over, soften, step, to_srgb
+from mebench.synthme.canvas import BODY, FULL, HEAD, MANE, Map, bump, over, soften, step, to_srgb
 from mebench.synthme.geometry import Geometry
 from mebench.synthme.hair import Hair
 from mebench.synthme.identity import Identity as Identity
@@ -61,7 +61,7 @@ def portrait(identity: Identity) -> Portrait:
     back = hair.back()
     if back is not None:
         scene_rgb[MANE.at] = over(scene_rgb[MANE.at], back.colour, back.alpha)
-    scene_rgb = scene.body(geometry, FULL, scene_rgb, light, rng)
+    scene_rgb[BODY.at] = scene.body(geometry, BODY.canvas, scene_rgb[BODY.at], light, rng)
     front = hair.front()
     hairy = np.zeros(scene_rgb.shape[:2], np.float32)
     hairy[MANE.at] = front.alpha
@@ -105,18 +105,19 @@ def _face(
     colour = skin.albedo(geometry, canvas, rng)
     open_sky = occlusion(z + relief)
     lit = cast_shadow(np.where(inside > 0.5, z, np.float32(-0.4)), light.key)
-    mask = inside
+    mask = inside.copy()
     base = skin.skin_colour(p.tone, p.undertone) * np.array([1.03, 0.90, 0.88], np.float32)
     covered = p.hair_style in ("long_straight", "long_wavy", "bob")
     for side in () if covered else (-1, 1):
-        shape, height = scene.ear(geometry, canvas, side)
-        outer = shape * (1 - inside)
-        en = normals(height)
-        n = over(n, en, outer)
-        colour = over(colour, np.asarray(base, np.float32), outer)
-        open_sky = open_sky * (1 - outer) + outer * occlusion(height) * 0.85
-        lit = lit * (1 - outer) + outer * (0.9 if side * light.key[0] > -0.1 else 0.25)
-        mask = np.maximum(mask, shape)
+        near = canvas.window(side * 1.2 - 0.45, -0.5, side * 1.2 + 0.45, 1.05)
+        at = near.at
+        shape, height = scene.ear(geometry, near.canvas, side)
+        outer = shape * (1 - inside[at])
+        n[at] = over(n[at], normals(height), outer)
+        colour[at] = over(colour[at], np.asarray(base, np.float32), outer)
+        open_sky[at] += (0.85 * occlusion(height) - open_sky[at]) * outer
+        lit[at] += ((0.9 if side * light.key[0] > -0.1 else 0.25) - lit[at]) * outer
+        mask[at] = np.maximum(mask[at], shape)
     under = soften(np.roll(hair, 5, axis=0), 0.05)
     lit = lit * (1 - 0.55 * under)
     open_sky = open_sky * (1 - 0.30 * under)

@@ -101,8 +101,8 @@ def _jaw_shadow(geometry: Geometry, canvas: Canvas, light: Light) -> Map:
     jaw = geometry.outline.copy()
     jaw[:, 0] = jaw[:, 0] * 0.92 - 0.34 * light.key[0]
     drop = 0.16 - 0.30 * light.key[1]
-    near = canvas.polygon(jaw + (0.0, 0.04), 0.05)
-    far = canvas.polygon(jaw + (0.0, drop), 0.09)
+    near = canvas.polygon(jaw + np.array([0.0, 0.04]), 0.05)
+    far = canvas.polygon(jaw + np.array([0.0, drop]), 0.09)
     return np.asarray(np.clip(0.45 * near + 0.85 * far, 0, 1), np.float32)
 
 

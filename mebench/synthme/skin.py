@@ -205,8 +205,7 @@ def _brows(geometry: Geometry, colour: Colour, canvas: Canvas, rng: np.random.Ge
 def wrinkle_relief(geometry: Geometry, canvas: Canvas, rng: np.random.Generator) -> Map:
     """Return the fine relief of age: forehead lines, crow's feet, nasolabial fold; IOD, (H, W)."""
     p = geometry.identity
-    x, y = canvas.grid()
-    lines = np.zeros(x.shape, np.uint8)
+    lines = np.zeros((canvas.height, canvas.width), np.uint8)
     old = float(np.clip(p.wrinkles, 0.0, 1.1))
     for side in (-1, 1):
         t = np.linspace(0, 1, 14)

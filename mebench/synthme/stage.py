@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.synthme import motion
-from mebench.synthme.canvas import FULL, SCALE, Canvas, Map, step
+from mebench.synthme.canvas import FULL, SCALE, Map
 from mebench.synthme.expression import Component
 from mebench.synthme.folds import shading
 from mebench.synthme.geometry import Geometry
 from mebench.synthme.identity import Identity
 from mebench.synthme.portrait import Portrait, portrait
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Float = NDArray[np.float32]
+# OpenCV takes None for the unused second map; its stubs do not say so.
+_NO_MAP: Any = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Camera:
         return np.asarray((np.asarray(pixels) - m[:, 2]) @ np.linalg.inv(m[:, :2]).T)
 
 
+def remapped(image: Float, at: Float) -> Float:
+    """Return `image` read at pixels `at` (H, W, 2), bilinear."""
+    moved = cv2.remap(image, at, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
 class Stage:
     """A portrait before a camera, with motion fields sampled on the camera's grid."""
 
@@ -83,9 +92,9 @@ class Stage:
             [[SCALE, 0, -FULL.left * SCALE], [0, SCALE, -FULL.top * SCALE], [0, 0, 1]]
         )
         self.to_canvas: Array = (to_canvas @ inverse)[:2]
-        self.head: Float = self._sample(self.portrait.head)
+        self.head: Float = remapped(self.portrait.head, self.canvas_map(self.pixels))
         self._rigid: Float | None = None
-        self._columns: dict[tuple[int, str, float], tuple[Float, Float, Array]] = {}
+        self._columns: dict[tuple[int, str, float], tuple[Float, Float]] = {}
 
     def filtered(self, image: Map | Float) -> Float:
         """Return canvas pixels blurred to the camera's resolution."""
@@ -100,15 +109,8 @@ class Stage:
             return np.asarray(pixels * m[[0, 1], [0, 1]] + m[:, 2], np.float32)
         return np.asarray(cv2.transform(pixels, m), np.float32)
 
-    def _sample(self, image: Float) -> Float:
-        at = self.canvas_map(self.pixels)
-        return np.asarray(
-            cv2.remap(image, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            np.float32,
-        )
-
     def head_fields(self, points: Array, weight: Array) -> Array:
-        """Return the six head motions (6, ..., 2) in IOD at points: shifts, roll, growth, yaw, pitch."""
+        """Return the six head motions (6, ..., 2) in IOD at points: shifts, roll, growth, turns."""
         dx, dy = points[..., 0], points[..., 1] - 0.8
         nose = np.exp(-0.5 * ((points[..., 0] / 0.18) ** 2 + ((points[..., 1] - 0.6) / 0.3) ** 2))
         near = np.clip(1 - (dx / 1.2) ** 2 - ((points[..., 1] - 0.2) / 1.9) ** 2, 0, 1)
@@ -125,24 +127,27 @@ class Stage:
             self._rigid = self.turned(fields)
         return self._rigid
 
+    def head_at(self, points: Array) -> Array:
+        """Return the six head motions (6, n, 2) in IOD at points (n, 2)."""
+        pixels = self.camera.project(points).astype(np.float32)[None]
+        weight = remapped(self.head, pixels)[0].astype(np.float64)
+        return self.head_fields(points, weight)
+
     def turned(self, field: Array) -> Float:
         """Return a displacement field in IOD as one in pixels."""
         return np.asarray(field @ self.camera.matrix()[:, :2].T, np.float32)
 
-    def column(self, part: Component) -> tuple[Float, Float, Array]:
-        """Return (common field px, shading, landmark field IOD) per unit of one component."""
+    def column(self, part: Component) -> tuple[Float, Float]:
+        """Return (field (H, W, 2) in pixels, shading (H, W)) per unit of one component."""
         key = (part.au, part.side, part.asymmetry)
         if key not in self._columns:
             field = np.zeros((*self.points.shape[:2], 2))
             dark = np.zeros(self.points.shape[:2])
-            marks = np.zeros((68, 2))
             x, y = self.points[..., 0], self.points[..., 1]
-            lx, ly = self.portrait.landmarks.T
             for side, weight in sides(part):
                 field += weight * motion.common(self.geometry, part.au, side, x, y)
                 dark += weight * shading(self.geometry, part.au, side, x, y)
-                marks += weight * motion.common(self.geometry, part.au, side, lx, ly)
-            self._columns[key] = (self.turned(field), dark.astype(np.float32), marks)
+            self._columns[key] = (self.turned(field), dark.astype(np.float32))
         return self._columns[key]
 
 
@@ -152,77 +157,6 @@ def sides(part: Component) -> list[tuple[int, float]]:
     if part.side == "L":
         return [left]
     return [right] if part.side == "R" else [left, right]
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A window of the canvas around one opening, with what is needed to redraw it."""
-
-    canvas: Canvas
-    at: tuple[slice, slice]
-    grid: Float
-    skin: Float
-    inner: Float
-    upper_alpha: Float
-    lower_alpha: Float
-    side: int
-
-
-def eye_patches(scene: Portrait) -> tuple[Patch, Patch]:
-    """Return the patches of the image-left and the image-right eye."""
-    left, right = (_eye_patch(scene, k) for k in (0, 1))
-    return left, right
-
-
-def _eye_patch(scene: Portrait, k: int) -> Patch:
-    eye = scene.geometry.eyes[k]
-    window = FULL.window(eye.x - 0.36, eye.y - 0.42, eye.x + 0.36, eye.y + 0.40)
-    x, y = window.canvas.grid()
-    s, v = eye.local(x.astype(np.float64), y.astype(np.float64))
-    middle = 0.5 * (eye.upper_lid(s) + eye.lower_lid(s))
-    opened = scene.openings[window.at]
-    upper = step((v - middle).astype(np.float32), 0.5 / SCALE, -0.5 / SCALE)
-    cut = upper * (np.abs(s) < 0.985)
-    return Patch(
-        canvas=window.canvas,
-        at=window.at,
-        grid=_pixel_grid(x.shape),
-        skin=np.ascontiguousarray(scene.skin[window.at]),
-        inner=np.ascontiguousarray(scene.balls[window.at]),
-        upper_alpha=np.asarray(upper * (1 - opened), np.float32),
-        lower_alpha=np.asarray((1 - opened) * (1 - cut), np.float32),
-        side=eye.side,
-    )
-
-
-def mouth_patch(scene: Portrait) -> Patch:
-    """Return the patch of the mouth; behind the lips lie dark and a hint of teeth."""
-    p = scene.identity
-    window = FULL.window(-0.62, p.mouth_y - 0.42, 0.62, p.mouth_y + 0.62)
-    x, y = window.canvas.grid()
-    s = x / p.mouth_width
-    line = np.asarray(scene.geometry.lip_line(s), np.float32)
-    upper = step(y - line, 0.6 / SCALE, -0.6 / SCALE)
-    lower = np.where(np.abs(s) < 1.0, step(y - line, -2.0 / SCALE, -0.5 / SCALE), 1.0)
-    dark = np.array([42.0, 18.0, 17.0], np.float32)
-    teeth = np.array([150.0, 138.0, 126.0], np.float32)
-    bite = np.exp(-0.5 * ((y - line - 0.005) / 0.05) ** 4) * np.clip(1 - np.abs(s) * 1.25, 0, 1)
-    inner = dark + (teeth - dark) * (0.75 * bite)[..., None]
-    return Patch(
-        canvas=window.canvas,
-        at=window.at,
-        grid=_pixel_grid(x.shape),
-        skin=np.ascontiguousarray(scene.image[window.at]),
-        inner=np.asarray(inner, np.float32),
-        upper_alpha=np.asarray(upper, np.float32),
-        lower_alpha=np.asarray(lower, np.float32),
-        side=0,
-    )
-
-
-def _pixel_grid(shape: tuple[int, ...]) -> Float:
-    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
-    return np.stack([x, y], axis=-1)
 
 
 @lru_cache(maxsize=4)

@@ -110,7 +110,7 @@ def _cell(text: str) -> str | int:
 
 
 def _write(target: Path, sheets: dict[str, list[tuple[Any, ...]]]) -> None:
-    from openpyxl import Workbook
+    from openpyxl import Workbook  # type: ignore[import-untyped]
 
     book = Workbook()
     book.remove(book.active)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Truth:
         self.digest: str = plan.digest
         self.clips: dict[str, ClipPlan] = {clip.key: clip for clip in plan.clips}
 
-    def _stamp(self) -> dict[str, object] | dict[str, str]:
+    def _stamp(self) -> dict[str, Any]:
         file = self.root / STAMP
         command = f"mebench data synth --out {self.root}"
         if not file.is_file():
@@ -53,7 +54,7 @@ class Truth:
                 f"make or finish it with: {command}"
             )
         try:
-            stamp = json.loads(file.read_text(encoding="utf-8"))
+            stamp: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             whole = (
                 stamp["format"] == FORMAT
                 and stamp["preset"] in PRESETS
