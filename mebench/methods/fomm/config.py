@@ -76,6 +76,7 @@ class SamplingConfig(BaselineConfig):
         synthetic: share of pairs that are a frame and the same frame under a known field.
         measured: share of those fields that are measured motion of a clip, made stronger.
         fields_per_clip: measured fields kept of each clip.
+        frames_per_clip: frames kept of each clip, evenly spread.
         apex_focus: 0 draws the two frames of a real pair evenly, 1 prefers still and strongest.
         amplitude_start: least and most peak motion at the first step, in eye distances.
         amplitude_end: the same once the curriculum is over.
@@ -89,6 +90,7 @@ class SamplingConfig(BaselineConfig):
     synthetic: float = Field(default=0.75, ge=0.0, le=1.0)
     measured: float = Field(default=0.5, ge=0.0, le=1.0)
     fields_per_clip: int = Field(default=6, ge=1)
+    frames_per_clip: int = Field(default=24, ge=2)
     apex_focus: float = Field(default=1.0, ge=0.0, le=1.0)
     amplitude_start: tuple[float, float] = (0.02, 0.08)
     amplitude_end: tuple[float, float] = (0.005, 0.04)

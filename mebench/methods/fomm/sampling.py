@@ -89,7 +89,7 @@ def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Ma
 
     Shapes: clip.frames (T, H, W, 3) of any size; see `Material`.
     """
-    clip = resized(clip, config.model.size)
+    clip = _thinned(resized(clip, config.model.size), config.train.sampling.frames_per_clip)
     if config.points.tracking == "none" or config.model.prior == "none":
         fixed = track(clip, config.points.model_copy(update={"tracking": "none"}))
         known = _Followed(fixed, _image_change(clip), np.zeros((0, 1, 1, 2), np.float16))
@@ -99,6 +99,17 @@ def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Ma
     frames = np.ascontiguousarray(clip.frames)
     gray = clip.colour == "gray"
     return Material(frames, clip.landmarks, known.tracks, strength, known.fields, gray)
+
+
+def _thinned(clip: FaceClip, most: int) -> FaceClip:
+    """Keep evenly spread frames: neighbours in time teach the same."""
+    n = len(clip.frames)
+    if n <= most:
+        return clip
+    kept = np.linspace(0, n - 1, most).round().astype(int)
+    return replace(
+        clip, frames=np.stack([np.asarray(clip.frames[i]) for i in kept]), fps=clip.fps * most / n
+    )
 
 
 class _Followed(NamedTuple):
@@ -119,7 +130,7 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
                 return _load_followed(path)
     motion = measure(clip, config.points)
     start = pick(clip.landmarks, config.points.point_set)
-    tracks = follow(motion, start, clip.landmarks, config.points)
+    tracks = follow(motion, start, clip, config.points)
     strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
     known = _Followed(tracks, strength, _strongest(motion, strength, wanted))
     if path is not None:
@@ -130,7 +141,7 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
                 motion=tracks.motion,
                 jacobians=tracks.jacobians,
                 eye_distance=tracks.eye_distance,
-                rigid=tracks.rigid,
+                head=tracks.head,
                 strength=known.strength,
                 fields=known.fields,
             )
@@ -143,8 +154,8 @@ def _load_followed(path: Path) -> _Followed:
             stored["start"],
             stored["motion"],
             stored["jacobians"],
+            stored["head"],
             float(stored["eye_distance"]),
-            stored["rigid"],
         )
         return _Followed(tracks, stored["strength"], stored["fields"])
 
@@ -219,14 +230,15 @@ def _real(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch
         chance[a] = 0.0
     b = int(rng.choice(n, p=chance / chance.sum()))
     tracks = item.tracks
-    motion, jacobians = tracks.with_head()
-    relative = jacobians[b] @ _inverse(jacobians[a])
+    # The frames show the head's motion too, so the points of a real pair must have it.
+    moved = tracks.start + tracks.motion + tracks.head
+    relative = tracks.jacobians[b] @ _inverse(tracks.jacobians[a])
     size = item.frames.shape[1]
     return Batch(
         template=_tensor(item.frames[a]),
         driving=_tensor(item.frames[b]),
-        template_points=torch.from_numpy(tracks.start + motion[a]),
-        driving_points=torch.from_numpy(tracks.start + motion[b]),
+        template_points=torch.from_numpy(moved[a]),
+        driving_points=torch.from_numpy(moved[b]),
         driving_jacobians=torch.from_numpy(relative),
         flow=torch.zeros(size, size, 2),
         flow_known=torch.tensor(False),

@@ -1,0 +1,267 @@
+"""Dense sub-pixel motion of a face clip, and the head's part of it.
+
+DIS (Kroeger et al., ECCV 2016) finds the motion but shrinks it by a third on skin; one regularised
+least-squares step on a B-spline lattice gives most of that back. The metrics use another estimator,
+so that method and judge make different errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.ndimage import gaussian_filter1d
+from scipy.sparse.linalg import splu
+from torch.nn import functional
+
+from mebench.methods.fomm.points import eye_distance
+from mebench.types import Frames, Points
+
+Array = NDArray[np.float32]
+Double = NDArray[np.float64]
+
+_FLOW_SIZE = 256
+_TEXTURE = 0.25
+_TUKEY_ROUNDS = 8
+_KNOT_STEP = 4
+_SLOPE = 0.06
+"""How much flow changes from pixel to pixel (standard deviation): the smoothness of the lattice."""
+_REST = 0.3
+"""How far DIS is off (standard deviation, pixels)."""
+_LEAST_NOISE = 0.6
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run OpenCV on one thread: DIS splits the image by threads and its result depends on it."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def dense_flow(gray: Array, smooth: float) -> Array:
+    """Return the flow from frame 0 to each frame, on frame 0's grid.
+
+    Shapes: gray (T, H, W), 0..255; returns (T, H, W, 2), pixels.
+
+    Args:
+        gray: the frames.
+        smooth: standard deviation of the average over time that is taken first, in frames.
+    """
+    noise = _noise(gray)
+    if smooth > 0 and len(gray) > 1:
+        gray = gaussian_filter1d(gray, smooth, axis=0, mode="nearest")
+    with single_thread():
+        coarse = _dis(gray)
+    return _refined(gray, coarse, noise)
+
+
+def texture(gray: Array) -> Array:
+    """Return how well each pixel's motion can be seen, 0..1, from the structure tensor.
+
+    Shapes: gray (H, W), 0..255; returns (H, W).
+    """
+    soft = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 1.0)
+    gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3) / 8
+    gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3) / 8
+    side = max(5, round(gray.shape[0] / 18) | 1)
+    xx, yy, xy = (cv2.blur(a, (side, side)) for a in (gx * gx, gy * gy, gx * gy))
+    smaller = np.maximum((xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2), 0)
+    seen: Array = (smaller / (smaller + _TEXTURE)).astype(np.float32)
+    return seen
+
+
+def gray_frames(frames: Frames) -> Array:
+    """Return the luma (T, H, W) float32, 0..255, of RGB frames."""
+    mix = np.array([0.299, 0.587, 0.114], np.float32)
+    return np.stack([np.asarray(frame, np.float32) @ mix for frame in frames])
+
+
+def head_flow(flow: Array, weight: Array, landmarks: Points) -> Array:
+    """Return the part of a flow that is the head's own motion.
+
+    Six numbers a frame: shift, roll, growth, and the parallax of a turn and a nod over a generic
+    depth of the face. Fitted robustly (Tukey), so that a moving mouth does not turn the head.
+
+    Shapes: flow (T, H, W, 2), weight (H, W) 0..1; returns (T, H, W, 2).
+    """
+    height, width = weight.shape
+    ys, xs = np.nonzero(weight > 0.02)
+    if len(xs) < 50:
+        return np.zeros_like(flow)
+    iod = eye_distance(landmarks)
+    depth = face_depth(landmarks, height, width)
+    centre = (float(xs.mean()), float(ys.mean()), float(depth[ys, xs].mean()))
+    design = _head_design(xs, ys, depth[ys, xs], centre, iod)
+    all_y, all_x = (a.ravel() for a in np.mgrid[:height, :width])
+    everywhere = _head_design(all_x, all_y, depth.ravel(), centre, iod)
+    base = np.tile(weight[ys, xs].astype(np.float64), 2)
+    head = np.zeros_like(flow)
+    for index, field in enumerate(flow):
+        values = np.concatenate([field[ys, xs, 0], field[ys, xs, 1]]).astype(np.float64)
+        fit = _tukey(design, values, base, 0.002 * iod)
+        head[index] = (everywhere @ fit).reshape(2, height, width).transpose(1, 2, 0)
+    return head
+
+
+def steady_region(landmarks: Points, height: int, width: int) -> Array:
+    """Return (H, W): 1 on the face, 0 at its border and on the eyes, which move by themselves."""
+    iod = eye_distance(landmarks)
+    mask = np.zeros((height, width), np.uint8)
+    hull = cv2.convexHull(np.asarray(landmarks, np.float32)).round().astype(np.int32)
+    cv2.fillConvexPoly(mask, hull, 1)
+    rim = max(1, round(0.08 * iod))
+    mask = cv2.erode(mask, np.ones((rim, rim), np.uint8))
+    for eye in (landmarks[36:42], landmarks[42:48]):
+        x, y = eye.mean(0)
+        axes = (max(1, round(0.34 * iod)), max(1, round(0.2 * iod)))
+        cv2.ellipse(mask, (round(float(x)), round(float(y))), axes, 0, 0, 360, 0, -1)
+    return mask.astype(np.float32)
+
+
+def face_depth(landmarks: Points, height: int, width: int) -> Double:
+    """Return a generic depth of a face, in eye distances: half an ellipsoid and a nose."""
+    marks = np.asarray(landmarks, np.float64)
+    iod = eye_distance(landmarks)
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    half = max(0.5 * iod, float(np.linalg.norm(marks[16] - marks[0])) / 2)
+    cx, cy = marks[27:31, 0].mean(), (marks[28, 1] + marks[30, 1]) / 2
+    tall = max(0.5 * iod, float(marks[8, 1] - cy))
+    inside = 1 - ((x - cx) / (1.05 * half)) ** 2 - ((y - cy) / (1.15 * tall)) ** 2
+    head = 0.9 * half * np.sqrt(np.clip(inside, 0.02, 1))
+    nx, ny = marks[30, 0], 0.35 * marks[27, 1] + 0.65 * marks[30, 1]
+    nose = np.exp(-0.5 * (((x - nx) / (0.18 * iod)) ** 2 + ((y - ny) / (0.28 * iod)) ** 2))
+    deep: Double = head / iod + 0.35 * nose
+    return deep
+
+
+def _head_design(
+    xs: NDArray[np.intp],
+    ys: NDArray[np.intp],
+    depth: Double,
+    centre: tuple[float, float, float],
+    iod: float,
+) -> Double:
+    x, y, z = (xs - centre[0]) / iod, (ys - centre[1]) / iod, depth - centre[2]
+    one, zero = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([x, -y, one, zero, z, zero], 1)
+    down = np.stack([y, x, zero, one, zero, z], 1)
+    return np.concatenate([across, down])
+
+
+def _tukey(design: Double, values: Double, base: Double, floor: float) -> Double:
+    """Reweighted least squares; rows of both components of one pixel share a weight."""
+    robust = np.ones_like(base)
+    fit = np.zeros(design.shape[1])
+    for _ in range(_TUKEY_ROUNDS):
+        scaled = design * (base * robust)[:, None]
+        normal = design.T @ scaled + 1e-9 * np.eye(len(fit))
+        fit = np.linalg.solve(normal, scaled.T @ values)
+        rest = (values - design @ fit).reshape(2, -1)
+        size = np.hypot(rest[0], rest[1])
+        cut = 2.5 * max(floor, 1.4826 * float(np.median(size)))
+        robust = np.tile(np.clip(1 - (size / cut) ** 2, 0, None) ** 2, 2)
+    return fit
+
+
+def _noise(gray: Array) -> float:
+    """Standard deviation of a pixel over time that is not motion: between neighbour frames."""
+    if len(gray) < 2:
+        return _LEAST_NOISE
+    change = np.abs(np.diff(gray[: min(len(gray), 16)], axis=0))
+    return 2 * max(_LEAST_NOISE / 2, float(np.median(change)) / (0.6745 * np.sqrt(2)))
+
+
+def _dis(gray: Array) -> Array:
+    height, width = gray.shape[1:]
+    factor = max(1.0, _FLOW_SIZE / height)
+    size = (round(width * factor), round(height * factor))
+    low, high = (float(v) for v in np.percentile(gray[0], [1, 99]))
+    gain = min(4.0, 235.0 / max(1.0, high - low))
+
+    def eight_bit(image: Array) -> NDArray[np.uint8]:
+        big = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        return np.clip((big - low) * gain + 10, 0, 255).round().astype(np.uint8)
+
+    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    engine.setFinestScale(1)
+    engine.setPatchStride(3)
+    first = eight_bit(gray[0])
+    flows = np.zeros((len(gray), height, width, 2), np.float32)
+    for index in range(1, len(gray)):
+        full = engine.calc(first, eight_bit(gray[index]), None)
+        small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
+        flows[index] = small / np.float32(factor)
+    return flows
+
+
+def _refined(gray: Array, coarse: Array, noise: float) -> Array:
+    """One Gauss-Newton step on the brightness difference that DIS leaves, all frames at once."""
+    count, height, width = gray.shape
+    soft = np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in gray.astype(np.float32)])
+    first = soft[0]
+    gx = cv2.Sobel(first, cv2.CV_32F, 1, 0, ksize=3) / 8
+    gy = cv2.Sobel(first, cv2.CV_32F, 0, 1, ksize=3) / 8
+    lattice = sparse.kron(_splines(height), _splines(width)).tocsr()
+    slopes = [sparse.diags_array(g.ravel().astype(np.float64)) @ lattice for g in (gx, gy)]
+    design = sparse.hstack(slopes).tocsr()
+    weighted = (design.T / noise**2).tocsr()
+    prior = _smoothness(_splines(height).shape[1], _splines(width).shape[1])
+    solver = splu((weighted @ design + prior).tocsc())
+    rest = (_moved(soft, coarse) - first).reshape(count, -1)
+    flat = first.ravel()
+    # A lamp's flicker scales the whole frame; it is no motion.
+    rest = rest - (rest @ flat / float(flat @ flat))[:, None] * flat
+    knots = -solver.solve(np.asarray(weighted @ rest.T.astype(np.float64)))
+    n = lattice.shape[1]
+    step = np.stack([(lattice @ part).T for part in (knots[:n], knots[n:])], -1)
+    refined: Array = coarse + step.reshape(count, height, width, 2).astype(np.float32)
+    return refined - refined[:1]
+
+
+def _splines(n: int) -> sparse.csr_array:
+    """(n, knots): values of cubic B-splines on a line of n pixels."""
+    knots = int(np.ceil((n - 1) / _KNOT_STEP)) + 3
+    at = np.arange(n) / _KNOT_STEP
+    left = np.clip(np.floor(at).astype(int), 0, knots - 4)
+    f = at - left
+    weights = [(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, -3 * f**3 + 3 * f**2 + 3 * f + 1, f**3]
+    rows = np.tile(np.arange(n), 4)
+    columns = np.concatenate([left + k for k in range(4)])
+    return sparse.csr_array((np.concatenate(weights) / 6, (rows, columns)), shape=(n, knots))
+
+
+def _smoothness(tall: int, wide: int) -> sparse.csc_array:
+    def steps(n: int) -> sparse.dia_array:
+        ones = np.ones(n) / _KNOT_STEP
+        return sparse.diags_array([-ones[1:], ones[1:]], offsets=[0, 1], shape=(n - 1, n))
+
+    across = sparse.kron(sparse.eye_array(tall), steps(wide))
+    down = sparse.kron(steps(tall), sparse.eye_array(wide))
+    one = (across.T @ across + down.T @ down) / _SLOPE**2
+    one = one + sparse.eye_array(tall * wide) / _REST**2
+    return sparse.block_diag([one, one]).tocsc()
+
+
+def _moved(images: Array, flow: Array) -> Array:
+    """Read each image at its pixels plus flow, bicubic; OpenCV would round to 1/32 pixel."""
+    height, width = images.shape[1:]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    unit = np.array([2 / (width - 1), 2 / (height - 1)], np.float32)
+    grid = torch.from_numpy((np.stack([x, y], -1) + flow) * unit - np.float32(1))
+    read = functional.grid_sample(
+        torch.from_numpy(images)[:, None],
+        grid,
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=True,
+    )
+    return np.asarray(read[:, 0].numpy())
