@@ -13,7 +13,7 @@ Colour = NDArray[np.float32]
 
 def window(eye: Eye) -> Window:
     """Return the part of the canvas that an eye opening lies in."""
-    return FULL.window(eye.x - 0.36, eye.y - 0.42, eye.x + 0.36, eye.y + 0.40)
+    return FULL.window(eye.x - 0.30, eye.y - 0.38, eye.x + 0.30, eye.y + 0.34)
 
 
 def eyeball(geometry: Geometry, eye: Eye, canvas: Canvas, rng: np.random.Generator) -> Colour:

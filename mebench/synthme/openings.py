@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,9 @@ class Opening:
         aus: the action units that move its edges.
         sides: the image sides whose action units do.
         at: slices of the canvas.
-        skin: (h, w, 3) what the edges carry.
         inner: (h, w, 3) what lies behind.
-        upper_alpha: (h, w) 1 on skin that moves with the upper edge.
-        lower_alpha: (h, w) 1 on skin that moves with the lower edge.
+        upper: (h, w, 4) skin that moves with the upper edge, and where it is.
+        lower: (h, w, 4) skin that moves with the lower edge, and where it is.
     """
 
     geometry: Geometry
@@ -41,16 +41,16 @@ class Opening:
     sides: tuple[int, ...]
     canvas: Canvas
     at: tuple[slice, slice]
-    skin: Float
     inner: Float
-    upper_alpha: Float
-    lower_alpha: Float
+    upper: Float
+    lower: Float
     _edges: dict[tuple[int, int], tuple[Float, Float]] = field(default_factory=dict, repr=False)
 
     def draw(self, moves: list[Move], gaze: Array) -> Float:
         """Return the window (h, w, 3), edges moved and what lies behind shifted by `gaze`."""
-        grid = _pixel_grid(self.upper_alpha.shape)
-        up, down = np.zeros_like(self.upper_alpha), np.zeros_like(self.upper_alpha)
+        grid = _pixel_grid(self.inner.shape)
+        up = np.zeros(self.inner.shape[:2], np.float32)
+        down = np.zeros_like(up)
         for au, side, size in moves:
             one, two = self._edge_moves(au, side)
             up, down = up + np.float32(size) * one, down + np.float32(size) * two
@@ -58,10 +58,10 @@ class Opening:
         image = self.inner
         if np.any(gaze):
             image = remapped(image, grid - np.float32(SCALE) * gaze.astype(np.float32))
-        alpha = remapped(self.lower_alpha, lower)[..., None]
-        image = image + (remapped(self.skin, lower) - image) * alpha
-        alpha = remapped(self.upper_alpha, upper)[..., None]
-        return np.asarray(image + (remapped(self.skin, upper) - image) * alpha, np.float32)
+        for skin, at in ((self.lower, lower), (self.upper, upper)):
+            layer = remapped(skin, at)
+            image = image + (layer[..., :3] - image) * layer[..., 3:]
+        return np.asarray(image, np.float32)
 
     def _edge_moves(self, au: int, side: int) -> tuple[Float, Float]:
         """Return how far up each edge's skin goes, in IOD per unit."""
@@ -81,7 +81,7 @@ def _source(grid: Float, up: Float) -> Float:
     move = -np.float32(SCALE) * up
     at = grid.copy()
     # A blink squeezes lid skin by almost its own height, so it needs more steps to settle.
-    for _ in range(7 if float(np.abs(up).max()) > 0.05 else 3):
+    for _ in range(7 if float(np.abs(up).max()) > 0.05 else 2):
         at[..., 1] = grid[..., 1] - remapped(move, at)
     return at
 
@@ -106,10 +106,9 @@ def _eye(scene: Portrait, k: int) -> Opening:
         sides=(eye.side,),
         canvas=window.canvas,
         at=window.at,
-        skin=np.ascontiguousarray(scene.skin[window.at]),
         inner=np.ascontiguousarray(scene.balls[window.at]),
-        upper_alpha=np.asarray(upper * (1 - opened), np.float32),
-        lower_alpha=np.asarray((1 - opened) * (1 - cut), np.float32),
+        upper=_layer(scene.skin[window.at], upper * (1 - opened)),
+        lower=_layer(scene.skin[window.at], (1 - opened) * (1 - cut)),
     )
 
 
@@ -131,13 +130,17 @@ def _mouth(scene: Portrait) -> Opening:
         sides=(-1, 1),
         canvas=window.canvas,
         at=window.at,
-        skin=np.ascontiguousarray(scene.image[window.at]),
         inner=np.asarray(inner, np.float32),
-        upper_alpha=np.asarray(upper, np.float32),
-        lower_alpha=np.asarray(lower, np.float32),
+        upper=_layer(scene.image[window.at], upper),
+        lower=_layer(scene.image[window.at], lower),
     )
 
 
+def _layer(colour: Float, alpha: NDArray[Any]) -> Float:
+    return np.concatenate([colour, alpha[..., None]], axis=-1, dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
 def _pixel_grid(shape: tuple[int, ...]) -> Float:
     x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
     return np.stack([x, y], axis=-1)
