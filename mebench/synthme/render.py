@@ -236,13 +236,14 @@ class _Shot:
             grain = self._noise.standard_normal((h, w), np.float32)
             level = np.sqrt(np.maximum(image[..., 1], 0))
             grain *= np.float32(self.nuisance.noise) * (np.float32(0.7) + np.float32(0.05) * level)
-            other = [np.roll(grain, shift, (0, 1)) for shift in ((0, 23), (13, 7), (29, 41))]
-            noise = np.float32(0.75) * grain[..., None] + np.float32(0.55) * cv2.merge(other)
-            image = image + noise
-        out = cv2.convertScaleAbs(np.maximum(image, 0))
+            base = np.float32(0.75) * grain
+            tints = [np.roll(grain, shift, (0, 1)) for shift in ((0, 23), (13, 7), (29, 41))]
+            noise = cv2.merge([cv2.addWeighted(base, 1, tint, 0.55, 0) for tint in tints])
+            out = np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+        else:
+            out = np.asarray(cv2.convertScaleAbs(image), np.uint8)
         if self.nuisance.jpeg > 0:
             quality = int(np.clip(round(96 - 8 * self.nuisance.jpeg), 20, 100))
             _, code = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)
-            out = out if decoded is None else decoded
-        return np.asarray(out, np.uint8)
+            out = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+        return out

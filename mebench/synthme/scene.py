@@ -57,6 +57,7 @@ def body(
         y, [0.9, 1.5, 2.0, shoulder, shoulder + 0.5], [neck, neck, neck * 1.05, neck * 1.9, broad]
     )
     z = 0.62 * np.sqrt(np.clip(1 - np.abs(x / (width * 1.04)) ** 2.2, 0.02, 1)).astype(np.float32)
+    z = soften(z, 0.09)
     ax = np.abs(x)
     cord = ax - (0.10 + 0.42 * neck * np.clip((2.35 - y) / 0.95, 0, 1.2))
     z += 0.045 * np.exp(-0.5 * (cord / 0.06) ** 2) * step(y, 1.6, 2.2) * step(y, 2.5, 2.3)
@@ -69,7 +70,7 @@ def body(
     skin = skin * np.exp(0.03 * noise(rng, x.shape, 0.12))[..., None]
     cloth = _cloth_mask(geometry, canvas) * mask
     folds = 0.020 * noise(rng, x.shape, 0.5) * step(y, shoulder - 0.1, shoulder + 0.8)
-    z_cloth = soften(z, 0.03) + 0.03 * soften(cloth, 0.012) + folds.astype(np.float32)
+    z_cloth = soften(z, 0.12) + 0.03 * soften(cloth, 0.012) + folds.astype(np.float32)
     weave = np.exp(0.03 * noise(rng, x.shape, 1.5 / 128))
     dye = (to_linear(p.shirt_rgb) * 0.85)[None, None, :] * weave[..., None]
     n = normals(soften(z, 0.012))

@@ -104,10 +104,7 @@ class Stage:
 
     def canvas_map(self, pixels: Float) -> Float:
         """Return canvas pixels (H, W, 2) of camera pixels."""
-        m = self.to_canvas.astype(np.float32)
-        if m[0, 1] == 0 and m[1, 0] == 0:
-            return np.asarray(pixels * m[[0, 1], [0, 1]] + m[:, 2], np.float32)
-        return np.asarray(cv2.transform(pixels, m), np.float32)
+        return np.asarray(cv2.transform(pixels, self.to_canvas), np.float32)
 
     def head_fields(self, points: Array, weight: Array) -> Array:
         """Return the six head motions (6, ..., 2) in IOD at points: shifts, roll, growth, turns."""
