@@ -91,10 +91,11 @@ class TrueMotion(Metric):
     """End-point error of the generated clip's measured motion against the true flow.
 
     The flow of the generated clip is measured from frame 0 to t in the canonical frame (IOD 96 px),
-    head motion removed, smoothed over time, and expressed in pixels of the generated frames. It is
-    compared with the reference's true flow, head motion removed alike, on the pixels inside the
-    eroded face hull that truly move by more than 10 % of the clip's peak in that frame, all such
-    pixels of all frames together. A still copy scores exactly the mean true displacement there.
+    head motion removed, refined pixel by pixel, smoothed over time, and expressed in pixels of the
+    generated frames. It is compared with the reference's true flow, head motion removed alike, on
+    the pixels inside the eroded face hull that truly move by more than 10 % of the clip's peak in
+    that frame, all such pixels of all frames together. A still copy scores exactly the mean true
+    displacement there.
 
     Args:
         cache: a folder for results by content, or None for memory only.

@@ -67,7 +67,7 @@ class RegionMotion:
 
 @dataclass(frozen=True)
 class MotionField:
-    """Dense unsmoothed motion of one clip on every second pixel of its canvas, IOD.
+    """Dense refined motion of one clip on every second pixel of its canvas, IOD, not smoothed.
 
     Attributes:
         canvas: where the field lies.
@@ -152,7 +152,7 @@ def analyse(
     skin = canvas.weight / max(float(canvas.weight.sum()), 1e-12)
     raw, rigid, rough, dense = [], [], [], []
     before: list[FloatArray] = []
-    for step in stabilised_flow(frames, canvas, flow):
+    for step in stabilised_flow(frames, canvas, flow, refine=field):
         raw.append(sites(step.flow))
         rigid.append(step.rigid)
         if len(before) == 2:
@@ -160,7 +160,7 @@ def analyse(
             rough.append(float(np.einsum("hwc,hwc,hw->", second, second, skin)))
         before = [*before[-1:], step.flow]
         if field:
-            dense.append(step.flow[::_FIELD_STRIDE, ::_FIELD_STRIDE])
+            dense.append(step.refined[::_FIELD_STRIDE, ::_FIELD_STRIDE])
     vectors = np.array(raw)
     motion = RegionMotion(smooth(vectors), vectors, np.array(rigid), np.array(rough), float(fps))
     return motion, MotionField(canvas, np.stack(dense)) if field else None

@@ -1,0 +1,219 @@
+"""Known behaviour of the motion metrics: ``python -m benchmarks.au_calibration``.
+
+Pairs of a synthetic driving person and a template person, seen as `preprocess` aligns them; each
+row spoils the right answer in one way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mebench.facs.regions import MIRROR
+from mebench.metrics.action_units import ActionUnitConsistency
+from mebench.metrics.base import Case, Metric
+from mebench.metrics.motion import TrueMotion
+from mebench.metrics.temporal import Temporal
+from mebench.preprocess.region_motion import MotionCache
+from mebench.synthme.expression import Expression
+from mebench.synthme.identity import Identity
+from mebench.synthme.nuisance import Nuisance
+from mebench.synthme.render import Camera, Rendering, render
+from mebench.types import Face, FaceClip, Frames, Pair, Points, Reference
+
+EMOTIONS = ("happiness", "surprise", "disgust", "repression", "sadness", "fear", "anger", "others")
+HEAD = Nuisance(3.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+SPEC = {
+    "oracle": 0.96,
+    "head motion": 0.96,
+    "noise 5": 0.94,
+    "half amplitude": 0.95,
+    "double amplitude": 0.92,
+    "10 % late": 0.77,
+    "25 % late": 0.35,
+    "mirrored": 0.81,
+    "eyes only": 0.37,
+    "another clip": 0.26,
+    "reversed": -0.06,
+    "flow noise": -0.01,
+    "static + noise": -0.02,
+    "jpeg q20": 0.94,
+    "half the frames": 0.98,
+    "5 % landmarks": 0.97,
+    "64 px": 0.97,
+    "gif palette": 0.98,
+}
+COLUMNS = (
+    "au_consistency",
+    "au_concordance",
+    "motion_similarity",
+    "au_amplitude",
+    "apex_error_ms",
+    "au_leak",
+    "au_f1",
+    "au_still",
+    "jitter",
+    "subtlety",
+    "flow_epe_px",
+    "flow_epe_iod",
+    "au_curve_rmse_iod",
+)
+Row = tuple[str, Frames, Points]
+
+
+def camera(size: int) -> Camera:
+    """The aligned crop: IOD .30 of the side, eyes at .40 of the height."""
+    return Camera(size, size, 0.30 * size, (size - 1) / 2, 0.40 * size)
+
+
+def still(frames: Frames, noise: float, seed: int) -> Frames:
+    return grain(np.repeat(frames[:1], len(frames), axis=0), noise, seed)
+
+
+def grain(frames: Frames, noise: float, seed: int) -> Frames:
+    dirt = np.random.default_rng(seed).normal(0, noise, frames.shape)
+    return np.clip(np.rint(frames + dirt), 0, 255).astype(np.uint8)
+
+
+def late(frames: Frames, share: float) -> Frames:
+    n = round(share * len(frames))
+    return np.concatenate([np.repeat(frames[:1], n, axis=0), frames[: len(frames) - n]])
+
+
+def every(frames: Frames, change: Callable[[np.ndarray], np.ndarray]) -> Frames:
+    return np.stack([change(f) for f in frames])
+
+
+def jpeg(image: np.ndarray, quality: int = 20) -> np.ndarray:
+    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def gif(image: np.ndarray) -> np.ndarray:
+    store = io.BytesIO()
+    Image.fromarray(image).save(store, format="GIF")
+    return np.asarray(Image.open(store).convert("RGB"))
+
+
+def wobble(frames: Frames, points: Points, seed: int) -> Frames:
+    """Smooth random flow of about 1 % IOD, new in every frame."""
+    rng = np.random.default_rng(seed)
+    iod = float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))
+    h, w = frames.shape[1:3]
+    ys, xs = np.mgrid[0:h, 0:w].astype(np.float32)
+    out = [frames[0]]
+    for _ in frames[1:]:
+        flow = cv2.GaussianBlur(rng.normal(size=(h, w, 2)).astype(np.float32), (0, 0), 0.25 * iod)
+        flow *= 0.01 * iod / flow.std()
+        out.append(cv2.remap(frames[0], xs + flow[..., 0], ys + flow[..., 1], cv2.INTER_LINEAR))
+    return np.stack(out)
+
+
+def rows(
+    right: Rendering, person: Identity, act: Expression, seed: int, size: int
+) -> Iterator[Row]:
+    """Yield (name, generated frames, landmarks of generated frame 0)."""
+
+    def make(what: Expression, nuisance: Nuisance | None = None) -> Frames:
+        nuisance = Nuisance.none() if nuisance is None else nuisance
+        view = camera(size)
+        return render(person, what, nuisance, seed=seed, camera=view, with_flow=False).frames
+
+    frames, points = right.frames, right.landmarks[0]
+    rng = np.random.default_rng(seed)
+    iod = float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))
+    yield "oracle", frames, points
+    yield "recording", make(act, Nuisance.default()), points
+    yield "head motion", make(act, HEAD), points
+    yield "noise 5", grain(frames, 5, seed), points
+    yield "half amplitude", make(act.scaled(0.5)), points
+    yield "double amplitude", make(act.scaled(2.0)), points
+    yield "10 % late", late(frames, 0.10), points
+    yield "25 % late", late(frames, 0.25), points
+    mirrored = points[list(MIRROR)] * np.float32([-1, 1]) + np.float32([size - 1, 0])
+    yield "mirrored", np.ascontiguousarray(frames[:, :, ::-1]), mirrored
+    eyes = Expression.from_text("5+7", 0.015, fps=act.fps, seconds=(act.n_frames - 1) / act.fps)
+    yield "eyes only", make(eyes), points
+    names = [e for e in EMOTIONS if not set(Expression.sample(rng, e).names) & set(act.names)]
+    for index in range(3):
+        other = Expression.sample(rng, names[int(rng.integers(len(names)))], act.fps)
+        if not set(other.names) & set(act.names):
+            made = make(other)
+            at = np.rint(np.linspace(0, len(made) - 1, len(frames))).astype(int)
+            yield f"another clip{' ' * index}", made[at], points
+    yield "reversed", np.ascontiguousarray(frames[::-1]), points
+    yield "flow noise", wobble(frames, points, seed), points
+    yield "static", still(frames, 0, seed), points
+    yield "static + noise", still(frames, 2, seed), points
+    yield "jpeg q20", every(frames, jpeg), points
+    yield "half the frames", frames[np.arange(len(frames)) // 2 * 2], points
+    shaken = points + rng.normal(0, 0.05 * iod / np.sqrt(2), points.shape)
+    yield "5 % landmarks", frames, shaken.astype(np.float32)
+    small = every(frames, lambda f: cv2.resize(f, (64, 64), interpolation=cv2.INTER_AREA))
+    yield "64 px", small, (points + 0.5) * np.float32(64 / size) - 0.5
+    yield "gif palette", every(frames, gif), points
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--fps", type=float, default=100.0)
+    parser.add_argument("--flow", choices=("farneback", "dis"), default="farneback")
+    options = parser.parse_args()
+    store = MotionCache(flow=options.flow)
+    table: dict[str, dict[str, list[float]]] = {}
+    spent, analysed, weak = 0.0, 0, 0
+    for index in range(options.pairs):
+        rng = np.random.default_rng([7, index])
+        act = Expression.sample(rng, EMOTIONS[index % len(EMOTIONS)], options.fps)
+        actor, person = Identity.from_seed(100 + index), Identity.from_seed(200 + index)
+        view = camera(options.size)
+        film = render(actor, act, Nuisance.default(), seed=index + 1000, camera=view)
+        driving = FaceClip("synth", "s", film.frames, film.landmarks[0], act.fps)
+        right = render(person, act, Nuisance.none(), seed=index, camera=view)
+        peak = 0.0
+        for name, frames, points in rows(right, person, act, index, options.size):
+            whole = frames.shape[1] == options.size and name.strip() not in ("mirrored",)
+            reference = Reference(right.frames, right.flow) if whole else None
+            case = Case(Pair("t", "d"), frames, Face(frames[0], points), driving, reference)
+            family: list[Metric] = [ActionUnitConsistency(store=store), Temporal(store=store)]
+            family += [TrueMotion(store=store)] if whole else []
+            start = time.perf_counter()
+            for metric in family:
+                for key, value in metric.clip_values(metric.describe(case)).items():
+                    if isinstance(value, float):
+                        table.setdefault(name.strip(), {}).setdefault(key, []).append(value)
+            spent, analysed = spent + time.perf_counter() - start, analysed + len(frames)
+            if name == "oracle":
+                peak = table[name]["subtlety_driving"][-1]
+        weak = index + 1 - len(table["oracle"].get("au_consistency", []))
+        sys.stderr.write(f"pair {index + 1}/{options.pairs}: {act.text}, peak {peak:.2f} % IOD\n")
+    report(table)
+    print(f"\n{1000 * spent / analysed:.0f} ms a frame; {weak} of {options.pairs} driving too weak")
+    good = np.concatenate([table[k]["au_consistency"] for k in ("oracle", "recording", "jpeg q20")])
+    bad = np.concatenate(
+        [table[k]["au_consistency"] for k in ("another clip", "flow noise", "static + noise")]
+    )
+    print(f"AUC of good against bad: {(good[:, None] > bad).mean():.3f}")
+    others = table["another clip"]["au_consistency"]
+    print(f"95th percentile of another clip: {np.percentile(others, 95):.2f}")
+
+
+def report(table: dict[str, dict[str, list[float]]]) -> None:
+    print(f"| generated | real faces | {' | '.join(COLUMNS)} |")
+    print("|" + "---|" * (len(COLUMNS) + 2))
+    for name, values in table.items():
+        cells = [f"{np.mean(values[key]):.2f}" if values.get(key) else "" for key in COLUMNS]
+        print(f"| {name} | {SPEC.get(name, '')} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
