@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mebench.metrics.action_units import au_curves, match_lengths
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
-from mebench.preprocess.flow import IOD, Engine, apply, canonical_transform, fit_similarity, invert
+from mebench.preprocess.canonical import IOD, apply, canonical_transform, invert
+from mebench.preprocess.flow import Engine, fit_similarity
 from mebench.preprocess.region_motion import MotionCache, MotionField, shared_cache
 from mebench.types import Flow
 

@@ -22,15 +22,8 @@ from scipy.ndimage import gaussian_filter1d
 from mebench.errors import DatasetError
 from mebench.facs.regions import SIGN, SITES, site_discs
 from mebench.io.files import atomic_path
-from mebench.preprocess.flow import (
-    IOD,
-    Canvas,
-    Engine,
-    FloatArray,
-    Matrix,
-    prepare_canvas,
-    stabilised_flow,
-)
+from mebench.preprocess.canonical import IOD, Canvas, FloatArray, Matrix, prepare_canvas
+from mebench.preprocess.flow import Engine, stabilised_flow
 from mebench.types import FaceClip, Frames
 
 SMOOTH_SIGMA = 1.5

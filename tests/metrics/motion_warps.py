@@ -47,7 +47,7 @@ def texture(size: int = 128, seed: int = 0) -> np.ndarray:
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def rise(frames: int = 16, peak: float = 0.4) -> np.ndarray:
+def rise(frames: int = 12, peak: float = 0.4) -> np.ndarray:
     """Return (T,): 0 to 1 at `peak`, then down to .2: an expression that does not quite end."""
     time = np.linspace(0, 1, frames)
     up = np.sin(np.clip(time / peak, 0, 1) * np.pi / 2) ** 2

