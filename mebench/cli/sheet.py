@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mebench.errors import DatasetError, did_you_mean
 from mebench.io.files import atomic_path
+from mebench.preprocess.landmarks import choose_landmarker
 
 if TYPE_CHECKING:
     from mebench.datasets.base import Dataset
+    from mebench.preprocess.landmarks import Landmarker
     from mebench.types import Clip, Frames
 
-_CURVE_FRAMES = 120
+_STRONGEST = 6
 
 
 def draw_sheet(dataset: Dataset, clip_id: str, out: Path) -> None:
@@ -27,7 +30,8 @@ def draw_sheet(dataset: Dataset, clip_id: str, out: Path) -> None:
     clip = _find(dataset, clip_id)
     frames = clip.frames()
     apex = clip.apex_index if clip.apex_index is not None else _strongest(frames)
-    _draw(clip, frames, apex, out)
+    landmarker = choose_landmarker(dataset.info.id, dataset.root)
+    _draw(clip, frames, apex, _curves(clip, frames, landmarker), out)
 
 
 def _find(dataset: Dataset, name: str) -> Clip:
@@ -54,33 +58,21 @@ def _strongest(frames: Frames) -> int:
     return int(np.argmax([np.abs(g - gray[0]).mean() for g in gray]))
 
 
-def _motion(frames: Frames) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return frame indices and the mean flow size of four bands of the image, in pixels."""
-    gray = _gray(frames).astype(np.uint8)
-    step = max(1, len(frames) // _CURVE_FRAMES)
-    at = np.arange(0, len(frames), step)
-    height = gray.shape[1]
-    bands = {
-        "forehead": (0.20, 0.37),
-        "eyes": (0.37, 0.47),
-        "nose": (0.47, 0.57),
-        "mouth": (0.57, 0.76),
-    }
-    curves = {name: np.zeros(len(at)) for name in bands}
-    still = np.zeros((*gray.shape[1:], 2), np.float32)
-    for k, t in enumerate(at):
-        if t == 0:
-            continue
-        flow = cv2.calcOpticalFlowFarneback(gray[0], gray[t], still, 0.5, 3, 15, 3, 5, 1.1, 0)
-        flow = flow - np.median(flow.reshape(-1, 2), axis=0)
-        size = np.hypot(flow[..., 0], flow[..., 1])
-        for name, (top, bottom) in bands.items():
-            part = size[int(top * height) : int(bottom * height)]
-            curves[name][k] = float(np.percentile(part, 95))
-    return at, curves
+def _curves(clip: Clip, frames: Frames, landmarker: Landmarker) -> dict[str, NDArray[np.float64]]:
+    """Return the strongest measured action units over time, % IOD, by name."""
+    from mebench.facs.regions import CURVE_NAMES
+    from mebench.metrics.action_units import au_curves
+    from mebench.preprocess.region_motion import region_motion
+
+    points = landmarker.points(clip.key, np.asarray(frames[0]))
+    curves = 100 * au_curves(region_motion(frames, points, clip.fps).vectors)
+    order = np.argsort(-np.abs(curves).max(axis=0))[:_STRONGEST]
+    return {CURVE_NAMES[k]: curves[:, k] for k in sorted(order)}
 
 
-def _draw(clip: Clip, frames: Frames, apex: int, out: Path) -> None:
+def _draw(
+    clip: Clip, frames: Frames, apex: int, curves: dict[str, NDArray[np.float64]], out: Path
+) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -89,7 +81,7 @@ def _draw(clip: Clip, frames: Frames, apex: int, out: Path) -> None:
     numbers = clip.frame_numbers
     change = np.abs(_gray(frames[[0, apex]])[1] - _gray(frames[[0]])[0])
     change = cv2.GaussianBlur(change, (0, 0), 1.2)
-    at, curves = _motion(frames)
+    at = np.arange(len(frames))
     figure, grid = plt.subplot_mosaic(
         [["onset", "apex", "offset", "change"], ["curves"] * 4],
         figsize=(13, 6.2),
@@ -109,8 +101,8 @@ def _draw(clip: Clip, frames: Frames, apex: int, out: Path) -> None:
         grid["curves"].plot(at / clip.fps * 1000, values, label=name)
     grid["curves"].axvline(apex / clip.fps * 1000, color="0.6", linestyle="--", linewidth=1)
     grid["curves"].set_xlabel("ms after onset")
-    grid["curves"].set_ylabel("motion (px, 95th percentile)")
-    grid["curves"].legend(ncols=4, frameon=False)
+    grid["curves"].set_ylabel("measured motion (% IOD)")
+    grid["curves"].legend(ncols=6, frameon=False)
     note = clip.annotation
     figure.suptitle(f"{clip.key}   {note.emotion}   AU {note.au_raw or '-'}   {clip.fps:g} fps")
     with atomic_path(out) as temporary:

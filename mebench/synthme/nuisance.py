@@ -83,7 +83,7 @@ def wander(nuisance: Nuisance, n: int, fps: float, rng: np.random.Generator) -> 
         lids[0] = 0.0
     gaze = np.zeros((n, 2))
     if nuisance.gaze > 0:
-        when, size = rng.uniform(0, max(t[-1], 1e-3)), rng.normal(0, 0.012, 2) * nuisance.gaze
+        when, size = rng.uniform(0, max(t[-1], 1e-3)), rng.normal(0, 0.005, 2) * nuisance.gaze
         jump = 1 / (1 + np.exp(-np.clip((t - when) / 0.008, -60, 60)))
         gaze = np.where(jump > 0.002, jump, 0.0)[:, None] * size
         gaze[0] = 0.0

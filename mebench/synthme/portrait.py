@@ -55,7 +55,11 @@ def portrait(identity: Identity) -> Portrait:
     """Draw a person's neutral portrait (kept for the last few people)."""
     geometry = Geometry(identity)
     rng = np.random.default_rng([identity.seed, 0xFACE])
-    light = Light(identity.light, 0.72, 0.30 * identity.fill, 0.34, identity.warmth)
+    # A camera opens up for dark skin; the wall behind is a wall all the same.
+    bright = 1 + 0.25 * identity.tone
+    light = Light(
+        identity.light, 0.72 * bright, 0.30 * identity.fill * bright, 0.34 * bright, identity.warmth
+    )
     hair = Hair(geometry, MANE.canvas, rng)
     scene_rgb = scene.background(geometry, FULL, rng)
     back = hair.back()
@@ -139,6 +143,7 @@ def _oil(geometry: Geometry, x: Map, y: Map) -> Map:
     ax = np.abs(x)
     oil = 0.55 + 0.5 * bump(ax, y, 0.0, geometry.nose_tip, 0.12, 0.35)
     oil += 0.35 * bump(ax, y, 0.0, -0.7, 0.5, 0.25) + 0.3 * bump(ax, y, 0.6, 0.3, 0.2, 0.15)
+    oil -= 0.5 * bump(ax, y, 0.0, p.mouth_y - 0.16, 0.34, 0.11)
     s = x / p.mouth_width
     lips = np.exp(-0.5 * ((y - geometry.lip_line(s) - 0.05) / 0.05) ** 2) * step(
         np.abs(s), 1.0, 0.7

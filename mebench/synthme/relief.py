@@ -79,8 +79,8 @@ def _nose(geometry: Geometry, x: Map, y: Map) -> Map:
     ax = np.abs(x)
     tip, base, width = geometry.nose_tip, geometry.nose_base, p.nose_width
     t = np.clip((y + 0.22) / (tip + 0.22), 0, 1)
-    ridge = (0.045 + 0.235 * t**1.4) * p.nose_bridge**0.6
-    fall = step(y, base + 0.05, tip - 0.02)
+    ridge = (0.045 + 0.215 * t**1.4) * p.nose_bridge**0.6
+    fall = step(y, base + 0.075, tip - 0.045)
     half = 0.098 + 0.055 * t**2
     z = ridge * np.exp(-0.5 * (ax / half) ** 2) * fall * step(y, -0.36, 0.08)
     skirt = 0.115 * np.exp(-0.5 * (ax / (0.15 + 0.10 * t)) ** 2) * t * fall
@@ -124,7 +124,7 @@ def occlusion(z: Map) -> Map:
     closed = np.zeros_like(z)
     for sigma, gain in ((0.025, 4.0), (0.07, 2.2), (0.16, 1.3)):
         closed += gain * np.clip(soften(z, sigma) - z, 0, 0.3)
-    return np.asarray(np.exp(-closed), np.float32)
+    return np.asarray(np.exp(-0.75 * np.tanh(closed / 0.75)), np.float32)
 
 
 def cast_shadow(z: Map, light: tuple[float, float, float]) -> Map:
@@ -144,7 +144,7 @@ def cast_shadow(z: Map, light: tuple[float, float, float]) -> Map:
         blocked = np.maximum(blocked, rise / (0.05 + 0.30 * reach))
     open_ = 1 - np.clip(blocked, 0, 1)
     full = cv2.resize(soften(open_, 0.012), z.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return 1 - np.float32(0.8) * (1 - soften(np.asarray(full, np.float32), 0.02))
+    return 1 - np.float32(0.7) * (1 - soften(np.asarray(full, np.float32), 0.02))
 
 
 def shade(
@@ -163,7 +163,7 @@ def shade(
     side /= np.linalg.norm(side)
     facing = n @ key
     fill = np.clip(0.5 + 0.5 * (n @ side), 0, 1)
-    sky = np.clip(0.62 - 0.38 * n[..., 1], 0, 1) * open_sky
+    sky = np.clip(0.66 - 0.26 * n[..., 1], 0, 1) * open_sky
     colour = np.empty_like(albedo)
     tint = (1 + light.warmth, 1.0, 1 - light.warmth)
     for c in range(3):

@@ -16,9 +16,9 @@ _TONES = (
     (231, 190, 163),
     (214, 168, 136),
     (188, 138, 104),
-    (150, 104, 76),
-    (112, 75, 54),
-    (78, 52, 40),
+    (156, 110, 82),
+    (126, 86, 63),
+    (99, 68, 52),
 )
 
 
@@ -136,14 +136,15 @@ def _lips(geometry: Geometry, colour: Colour, x: Map, y: Map, rng: np.random.Gen
     lower = step(y - (line + geometry.lip_bottom(s)), 0.014, -0.014)
     mask = soften(np.asarray(upper * lower * (np.abs(s) < 1.0), np.float32), 0.008)
     base = skin_colour(p.tone, 0.0)
-    rose = base * np.array([0.88, 0.60, 0.62], np.float32)
-    rouge = base * np.array([0.80, 0.40, 0.44], np.float32)
+    t = p.tone
+    rose = base * np.array([0.88 + 0.27 * t, 0.60 + 0.18 * t, 0.62 + 0.26 * t], np.float32)
+    rouge = base * np.array([0.80 + 0.25 * t, 0.40 + 0.12 * t, 0.44 + 0.18 * t], np.float32)
     tint = rose + (rouge - rose) * np.float32(p.lip_red)
     ridges = 0.05 * noise(rng, (x.shape[0] // 4, x.shape[1]), 1.6 / SCALE)
     stretched = np.repeat(ridges, 4, axis=0)
     full = np.zeros_like(x)
     full[: stretched.shape[0]] = stretched
-    darker_top = np.where(y < line, 0.86, 1.0)
+    darker_top = np.where(y < line, 0.86 - 0.22 * p.tone, 1.0)
     lip = tint * (darker_top * np.exp(full))[..., None]
     colour = over(colour, np.asarray(lip, np.float32), mask * np.float32(0.9))
     seam = np.exp(-0.5 * ((y - line) / 0.0085) ** 2) * step(np.abs(s), 1.06, 0.90)
@@ -162,8 +163,8 @@ def _nostrils(geometry: Geometry, colour: Colour, x: Map, y: Map) -> Colour:
     base = skin_colour(p.tone, 0.0)
     colour = over(
         colour,
-        np.asarray(base * 0.10 * np.array([1.6, 0.9, 0.8]), np.float32),
-        np.asarray(0.85 * hole, np.float32),
+        np.asarray(base * (0.10 + 0.12 * p.tone) * np.array([1.6, 0.9, 0.8]), np.float32),
+        np.asarray((0.85 - 0.2 * p.tone) * hole, np.float32),
     )
     return colour
 
