@@ -116,7 +116,7 @@ class Expression:
             lag = 0.0 if k == 0 else float(rng.uniform(0, 0.012)) * fps
             parts.append(Component(int(term.lstrip("LR")), side, amplitude * share, uneven, lag))
         n_frames = max(8, round(seconds * fps) + 1)
-        # Real apexes seldom lie in the middle: in the MEGC2021 driving clips .28 to .70 of the clip,
+        # Real apexes seldom lie in the middle: in the MEGC2021 driving clips .28 to .70 of it,
         # five of six above .53, and at the annotated offset the face is not wholly back.
         early = rng.random() < 0.3
         share_of_clip = float(rng.uniform(0.24, 0.38) if early else rng.uniform(0.58, 0.72))
