@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from mebench.errors import UsageError
 from mebench.methods.base import Baseline
@@ -53,7 +53,7 @@ class BaselineSpec(BaseModel):
     entry: str
     licence: str = "MIT"
     needs: tuple[str, ...] = ()
-    presets: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"default": {}})
+    presets: dict[str, dict[str, Any]] = {"default": {}}
     paper: tuple[PaperResult, ...] = ()
     status: Literal["stable", "experimental", "control"] = "stable"
     description: str = ""

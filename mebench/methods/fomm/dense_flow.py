@@ -119,7 +119,7 @@ def steady_region(landmarks: Points, height: int, width: int) -> Array:
     hull = cv2.convexHull(np.asarray(landmarks, np.float32)).round().astype(np.int32)
     cv2.fillConvexPoly(mask, hull, 1)
     rim = max(1, round(0.08 * iod))
-    mask = cv2.erode(mask, np.ones((rim, rim), np.uint8))
+    mask = np.asarray(cv2.erode(mask, np.ones((rim, rim), np.uint8)), np.uint8)
     for eye in (landmarks[36:42], landmarks[42:48]):
         x, y = eye.mean(0)
         axes = (max(1, round(0.34 * iod)), max(1, round(0.2 * iod)))
@@ -159,12 +159,12 @@ def _head_design(
 
 def _tukey(design: Double, values: Double, base: Double, floor: float) -> Double:
     """Reweighted least squares; rows of both components of one pixel share a weight."""
-    robust = np.ones_like(base)
-    fit = np.zeros(design.shape[1])
+    robust: Double = np.ones_like(base)
+    fit: Double = np.zeros(design.shape[1])
     for _ in range(_TUKEY_ROUNDS):
         scaled = design * (base * robust)[:, None]
         normal = design.T @ scaled + 1e-9 * np.eye(len(fit))
-        fit = np.linalg.solve(normal, scaled.T @ values)
+        fit = np.asarray(np.linalg.solve(normal, scaled.T @ values), np.float64)
         rest = (values - design @ fit).reshape(2, -1)
         size = np.hypot(rest[0], rest[1])
         cut = 2.5 * max(floor, 1.4826 * float(np.median(size)))
@@ -177,7 +177,7 @@ def _noise(gray: Array) -> float:
     if len(gray) < 2:
         return _LEAST_NOISE
     change = np.abs(np.diff(gray[: min(len(gray), 16)], axis=0))
-    return 2 * max(_LEAST_NOISE / 2, float(np.median(change)) / (0.6745 * np.sqrt(2)))
+    return 2 * max(_LEAST_NOISE / 2, float(np.median(change)) / 0.954)
 
 
 def _dis(gray: Array) -> Array:
@@ -189,15 +189,15 @@ def _dis(gray: Array) -> Array:
 
     def eight_bit(image: Array) -> NDArray[np.uint8]:
         big = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-        return np.clip((big - low) * gain + 10, 0, 255).round().astype(np.uint8)
+        return np.asarray(np.clip((big - low) * gain + 10, 0, 255).round(), np.uint8)
 
-    engine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     engine.setFinestScale(1)
     engine.setPatchStride(3)
     first = eight_bit(gray[0])
     flows = np.zeros((len(gray), height, width, 2), np.float32)
     for index in range(1, len(gray)):
-        full = engine.calc(first, eight_bit(gray[index]), None)
+        full = engine.calc(first, eight_bit(gray[index]), np.zeros((*size[::-1], 2), np.float32))
         small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
         flows[index] = small / np.float32(factor)
     return flows

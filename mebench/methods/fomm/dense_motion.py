@@ -143,7 +143,7 @@ class DenseMotionNetwork(nn.Module):
 
     def _mask_prior(self, kp_driving: Keypoints, size: tuple[int, int]) -> Tensor:
         near = -squared_distances(kp_driving.value, size) / (2 * self.mask_prior_sigma**2)
-        # Smaller weights and their gradients are denormal numbers, on which a CPU is 5 times slower.
+        # Smaller weights have denormal gradients, on which a CPU is five times slower.
         near = near.clamp_min(_FAR)
         background = torch.full_like(near[:, :1], self.mask_prior_background)
         return torch.cat([background, near], dim=1)

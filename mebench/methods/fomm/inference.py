@@ -7,7 +7,6 @@ from typing import cast
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
@@ -109,7 +108,7 @@ def fitted(face: Face, size: int) -> tuple[Image, Points]:
     if (height, width) == (size, size):
         return face.image, face.landmarks
     how = cv2.INTER_AREA if size < height else cv2.INTER_CUBIC
-    image: NDArray[np.uint8] = cv2.resize(face.image, (size, size), interpolation=how)
+    image = np.asarray(cv2.resize(face.image, (size, size), interpolation=how), np.uint8)
     factor = np.array([size / width, size / height], np.float32)
     marks = (face.landmarks + np.float32(0.5)) * factor - np.float32(0.5)
     return image, marks.astype(np.float32)

@@ -131,9 +131,10 @@ def full_field(deformation: Tensor, image: Tensor, align_corners: bool) -> Tenso
 
 def sharp_warp(image: Tensor, field: Tensor, align_corners: bool) -> Tensor:
     """Return the image read bicubically at a grid: half a pixel must not blur the skin."""
-    return functional.grid_sample(
+    warped: Tensor = functional.grid_sample(
         image, field, mode="bicubic", padding_mode="border", align_corners=align_corners
     )
+    return warped
 
 
 def compose(generator: OcclusionAwareGenerator, template: Tensor, out: dict[str, Tensor]) -> Tensor:
@@ -168,4 +169,5 @@ def flow_loss(field: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     weight = weight / weight.mean(dim=(1, 2), keepdim=True).clamp_min(1e-3)
     each = (error / peak * (0.5 + 0.5 * weight)).mean(dim=(1, 2))
     share = known.to(each.dtype)
-    return (each * share).sum() / share.sum().clamp_min(1.0)
+    mean: Tensor = (each * share).sum() / share.sum().clamp_min(1.0)
+    return mean

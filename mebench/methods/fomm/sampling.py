@@ -176,18 +176,22 @@ def resized(clip: FaceClip, size: int) -> FaceClip:
         return clip
     smaller = size < height
     how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    frames = np.stack(
-        [cv2.resize(np.asarray(f), (size, size), interpolation=how) for f in clip.frames]
-    )
+    shrunk = [cv2.resize(np.asarray(f), (size, size), interpolation=how) for f in clip.frames]
+    frames = np.stack(shrunk).astype(np.uint8, copy=False)
     factor = np.array([size / width, size / height], np.float32)
     marks = (clip.landmarks + np.float32(0.5)) * factor - np.float32(0.5)
     return replace(clip, frames=frames, landmarks=marks.astype(np.float32))
 
 
-def draw(materials: Sequence[Material], config: FommConfig, seed: int, step: int) -> Batch:
-    """Return the batch of a step; the same for the same materials, config, seed and step."""
+def draw(
+    materials: Sequence[Material], config: FommConfig, seed: int, step: int, total: int
+) -> Batch:
+    """Return the batch of a step of `total`; the same for the same arguments."""
     rng = np.random.default_rng([seed, step])
-    rows = [_draw_one(materials, config, rng, step) for _ in range(config.train.batch)]
+    progress = step / max(1.0, total * config.train.sampling.curriculum)
+    rows = [
+        _draw_one(materials, config, rng, min(1.0, progress)) for _ in range(config.train.batch)
+    ]
     columns = {
         name: torch.stack([getattr(row, name) for row in rows])
         for name in Batch.__dataclass_fields__
@@ -195,21 +199,15 @@ def draw(materials: Sequence[Material], config: FommConfig, seed: int, step: int
     return Batch(**columns)
 
 
-def progress_of(config: FommConfig, step: int) -> float:
-    """Return how far the curriculum is at a step, 0..1."""
-    span = max(1, round(config.train.steps * config.train.sampling.curriculum))
-    return min(1.0, step / span)
-
-
 def _draw_one(
-    materials: Sequence[Material], config: FommConfig, rng: np.random.Generator, step: int
+    materials: Sequence[Material], config: FommConfig, rng: np.random.Generator, progress: float
 ) -> Batch:
     sampling = config.train.sampling
     index = int(rng.integers(len(materials)))
     item = materials[index]
     if rng.random() < sampling.synthetic and config.points.tracking == "flow":
         other = materials[int(rng.integers(len(materials)))]
-        row = _synthetic(item, other, config, rng, progress_of(config, step))
+        row = _synthetic(item, other, config, rng, progress)
     else:
         row = _real(item, config, rng)
     if rng.random() < sampling.flip:
@@ -320,8 +318,10 @@ def random_field(landmarks: Points, size: int, rng: np.random.Generator) -> Arra
     Shapes: landmarks (68, 2); returns (size, size, 2), arbitrary units.
     """
     iod = eye_distance(landmarks)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    field = np.zeros((size, size, 2), np.float32)
+    # The bumps are wide: half the resolution shows them as well.
+    half = size // 2
+    y, x = np.mgrid[:half, :half].astype(np.float32) * 2 + np.float32(0.5)
+    field = np.zeros((half, half, 2), np.float32)
     for _ in range(int(rng.integers(1, 5))):
         index = int(rng.integers(17, 68)) if rng.random() < 0.85 else int(rng.integers(5, 12))
         shift = rng.normal(0, 0.12, 2)
@@ -329,9 +329,9 @@ def random_field(landmarks: Points, size: int, rng: np.random.Generator) -> Arra
         push = rng.uniform(0.3, 1.0) * np.array([np.cos(angle), np.sin(angle)])
         wide, narrow = np.exp(rng.uniform(np.log(0.09), np.log(0.4), 2)) * iod
         turn = rng.uniform(0, np.pi)
-        sides = ((index, 1.0),)
+        sides = [(index, 1.0)]
         if rng.random() < 0.5 and MIRROR_68[index] != index:
-            sides = ((index, 1.0), (int(MIRROR_68[index]), -1.0))
+            sides.append((int(MIRROR_68[index]), -1.0))
         for mark, sign in sides:
             cx, cy = landmarks[mark] + np.array([sign, 1.0]) * shift * iod
             dx, dy = (x - np.float32(cx)) * np.float32(sign), y - np.float32(cy)
@@ -339,7 +339,7 @@ def random_field(landmarks: Points, size: int, rng: np.random.Generator) -> Arra
             across = dy * np.cos(turn) - dx * np.sin(turn)
             bump = np.exp(-0.5 * ((along / wide) ** 2 + (across / narrow) ** 2))
             field += bump[..., None] * (push * (sign, 1.0)).astype(np.float32)
-    return field
+    return np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def borrowed_field(item: Material, other: Material, rng: np.random.Generator) -> Array:
@@ -361,7 +361,8 @@ def borrowed_field(item: Material, other: Material, rng: np.random.Generator) ->
     scale = measured.shape[0] / size
     at_x = (gx + shift[..., 0] + 0.5) * scale - 0.5
     at_y = (gy + shift[..., 1] + 0.5) * scale - 0.5
-    return -cv2.remap(measured, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    moved = cv2.remap(measured, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return -np.asarray(moved, np.float32)
 
 
 def flip(row: Batch, partner: NDArray[np.intp]) -> Batch:

@@ -163,7 +163,7 @@ class Trainer:
         self, run: _Run, materials: list[Material], step: int, total: int
     ) -> dict[str, float]:
         config = self.config.train
-        batch = draw(materials, self.config, self.seed, step).to(run.fabric.device)
+        batch = draw(materials, self.config, self.seed, step, total).to(run.fabric.device)
         rate = learning_rate(self.config, step, total)
         motion_only = step < round(total * config.motion_first)
         transform = self._transform(step, run.fabric.device) if not motion_only else None
