@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from mebench.environment import code_digest
 from mebench.errors import DatasetError, UsageError
 from mebench.registry import find_spec
 from mebench.spec import digest, parse, read_mapping
@@ -203,7 +204,8 @@ class _SynthReference:
 
         truth = Truth(self.root)
         key = self.template_keys[pair.template]
-        name = digest([truth.digest, key, pair.driving, self.size, "reference/1"])
+        code = code_digest("synthme", "preprocess")
+        name = digest([truth.digest, key, pair.driving, self.size, code])
         folder = self.cache / "references" / name
         if not folder.is_dir():
             raw = truth.reference(key, pair.driving)

@@ -212,6 +212,7 @@ def _data(protocol: Protocol, place: Place, progress: Progress) -> ProtocolData:
             roots["synthme"],
             preset=protocol.synth.preset,
             seed=protocol.synth.seed,
+            jobs=place.jobs,
             progress=progress,
         )
     return open_protocol(protocol, roots, cache=place.cache, jobs=place.jobs, progress=progress)

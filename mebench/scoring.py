@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mebench.environment import code_digest
 from mebench.io.files import atomic_path
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.protocol import ProtocolData
@@ -21,6 +22,9 @@ from mebench.record import MethodRow, MetricResult
 from mebench.spec import digest
 from mebench.submission.validate import Requirement, Submission
 from mebench.types import Pair, Progress, SilentProgress
+
+_ROOMS = ("metrics", "preprocess", "facs", "synthme")
+"""The code a measurement depends on: a cached one never outlives it."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,16 @@ def _measure_pair(
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
     keys = [
-        digest([type(f).__name__, dict(f.weights), pixels, pair.key, _basis(data), code_digest()])
+        digest(
+            [
+                type(f).__name__,
+                dict(f.weights),
+                pixels,
+                pair.key,
+                _basis(data),
+                code_digest(*_ROOMS),
+            ]
+        )
         for f in families
     ]
     found = [_cached(options.cache, key) for key in keys]
@@ -169,17 +182,6 @@ def _measure_pair(
 
 def _basis(data: ProtocolData) -> list[str]:
     return [data.protocol.digest, data.index_digest]
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """Return the sha256 of the code that measures, so that a cache never outlives it."""
-    package = Path(__file__).resolve().parent
-    total = hashlib.sha256()
-    for room in ("metrics", "preprocess", "facs", "synthme"):
-        for path in sorted((package / room).rglob("*.py")):
-            total.update(path.read_bytes())
-    return total.hexdigest()
 
 
 def _cached(cache: Path, key: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mebench import settings
+from mebench.cli.options import job_count
 from mebench.cli.progress import console_progress
 
 
@@ -20,11 +21,12 @@ from mebench.cli.progress import console_progress
     help="tiny: tests; default: 12 people, 48 clips; full: 32 people, 240 clips.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def synth(out: Path, preset: str, seed: int) -> None:
+@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
+def synth(out: Path, preset: str, seed: int, jobs: int | None) -> None:
     """Write SynthME, synthetic faces in the layouts of the real data sets; resumable."""
     from mebench.synthme.export import export
 
-    export(out, preset=preset, seed=seed, progress=console_progress())
+    export(out, preset=preset, seed=seed, jobs=job_count(jobs), progress=console_progress())
     click.echo(f"{out}: casme2/ samm/ smic/ MEGC2021_generation/ truth/")
 
 

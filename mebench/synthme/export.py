@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -30,11 +31,17 @@ _NON_MICRO = "smic/SMIC_all_raw/HS/{subject}/non_micro/{subject}_non_01"
 
 
 def export(
-    out: Path, *, preset: str = "default", seed: int = 0, progress: Progress | None = None
+    out: Path,
+    *,
+    preset: str = "default",
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Path:
     """Write an export, or finish one that was interrupted; return `out`.
 
-    The same preset and seed give the same bytes. ``synthme.json`` is written last.
+    The same preset and seed give the same bytes, whatever `jobs` (worker processes).
+    ``synthme.json`` is written last.
 
     Raises:
         UsageError: for an unknown preset, and when `out` holds something else.
@@ -42,12 +49,11 @@ def export(
     progress = progress or SilentProgress()
     plan = make_plan(preset, seed)
     _claim(out, plan)
-    jobs = _jobs(out, plan)
-    waiting = [job for job in jobs if not job[1].exists()]
-    with progress.task("SynthME", total=len(jobs), done=len(jobs) - len(waiting)) as task:
-        for _, target, write in waiting:
-            write(target)
-            task.advance(1, target.name)
+    pieces = _pieces(out, plan)
+    waiting = [piece for piece in pieces if not piece[1].exists()]
+    with progress.task("SynthME", total=len(pieces), done=len(pieces) - len(waiting)) as task:
+        for name in _written(waiting, jobs):
+            task.advance(1, name)
     tables.write_casme2(out / "casme2" / tables.CASME2_FILE, plan.of("casme2"))
     tables.write_samm(out / "samm" / tables.SAMM_FILE, plan.of("samm"))
     stamp = {
@@ -82,27 +88,52 @@ def _claim(out: Path, plan: Plan) -> None:
     write_json(marker, plan.record())
 
 
-def _jobs(out: Path, plan: Plan) -> list[tuple[int, Path, Callable[[Path], None]]]:
+Piece = tuple[int, Path, Callable[[Path], None]]
+
+
+def _written(waiting: list[Piece], jobs: int) -> Iterator[str]:
+    """Write the pieces and yield the name of each; all of one person in one process."""
+    if jobs == 1:
+        for _, target, write in waiting:
+            write(target)
+            yield target.name
+        return
+    from joblib import Parallel, delayed
+
+    people = [list(group) for _, group in groupby(waiting, key=lambda piece: piece[0])]
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    for names in parallel(delayed(_write_person)(pieces) for pieces in people):
+        yield from names
+
+
+def _write_person(pieces: list[Piece]) -> list[str]:
+    cv2.setNumThreads(1)
+    for _, target, write in pieces:
+        write(target)
+    return [target.name for _, target, _ in pieces]
+
+
+def _pieces(out: Path, plan: Plan) -> list[Piece]:
     """Return (person, folder or file, what writes it), so that a portrait is drawn once a person.
 
     A clip's folder is moved into place last, so it stands for its truth files as well.
     """
-    jobs: list[tuple[int, Path, Callable[[Path], None]]] = [
+    pieces: list[Piece] = [
         (clip.identity_seed, out / clip.folder, partial(_write_clip, out, clip))
         for clip in plan.clips
     ]
     faces = out / "MEGC2021_generation" / "target_template_face"
     for name, person, camera in plan.templates:
-        jobs.append((person, faces / f"{name}.jpg", partial(_write_template, person, camera)))
+        pieces.append((person, faces / f"{name}.jpg", partial(_write_template, person, camera)))
     first = plan.of("smic")[0]
-    jobs.append(
+    pieces.append(
         (
             first.identity_seed,
             out / _NON_MICRO.format(subject=first.subject),
             partial(_write_non_micro, first, plan.seed),
         )
     )
-    return sorted(jobs, key=lambda job: job[0])
+    return sorted(pieces, key=lambda piece: piece[0])
 
 
 def _write_clip(out: Path, clip: ClipPlan, target: Path) -> None:
