@@ -198,6 +198,9 @@ class FommConfig(BaselineConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> FommConfig:
+        blocks = max(self.model.motion_blocks, self.model.detector_blocks)
+        if self.model.size % (4 * 2**blocks):
+            raise ValueError(f"model.size must be a multiple of {4 * 2**blocks} with these blocks")
         if self.model.jacobians != "learned" and self.points.tracking == "none":
             raise ValueError("measured Jacobians need points.tracking: flow")
         if self.model.prior == "none" and self.model.jacobians != "learned":

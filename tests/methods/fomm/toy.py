@@ -1,4 +1,4 @@
-"""Tiny procedural clips with known motion: a textured oval with eyes, brows and mouth that moves."""
+"""Tiny clips with known motion: a textured oval with eyes, brows and a mouth that moves."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ _MIDDLE = {8: 0.96, 27: -0.03, 28: 0.08, 29: 0.18, 30: 0.28, 33: 0.39, 51: 0.53,
 
 
 def landmarks(size, rng=None):
-    """68 landmarks with the eyes at (.35, .40) and (.65, .40) of the crop; `rng` varies the face."""
+    """68 landmarks, eyes at (.35, .40) and (.65, .40) of the crop; `rng` varies the face."""
     from mebench.methods.fomm.points import MIRROR_68
 
     at = np.zeros((68, 2))
