@@ -32,8 +32,8 @@ class ModelConfig(BaselineConfig):
     jacobians: Literal["learned", "measured", "both"] = "measured"
     blend: Literal["none", "gate", "residual"] = "residual"
     align_corners: bool = True
-    mask_sigma: float = Field(default=0.12, ge=0.0)
-    mask_background: float = -2.0
+    mask_sigma: float = Field(default=0.1, ge=0.0)
+    mask_background: float = -1.5
     detector_width: int = Field(default=16, ge=1)
     detector_max: int = Field(default=64, ge=1)
     detector_blocks: int = Field(default=3, ge=1)
@@ -88,7 +88,7 @@ class SamplingConfig(BaselineConfig):
     """
 
     synthetic: float = Field(default=0.75, ge=0.0, le=1.0)
-    measured: float = Field(default=0.5, ge=0.0, le=1.0)
+    measured: float = Field(default=0.3, ge=0.0, le=1.0)
     fields_per_clip: int = Field(default=6, ge=1)
     frames_per_clip: int = Field(default=24, ge=2)
     apex_focus: float = Field(default=1.0, ge=0.0, le=1.0)
@@ -155,8 +155,8 @@ class TrainConfig(BaselineConfig):
     epochs: int = Field(default=100, ge=1)
     repeats: int = Field(default=50, ge=1)
     batch: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0.0)
-    betas: tuple[float, float] = (0.5, 0.999)
+    learning_rate: float = Field(default=2e-3, gt=0.0)
+    betas: tuple[float, float] = (0.9, 0.999)
     drops: tuple[float, ...] = ()
     cosine: bool = True
     motion_first: float = Field(default=0.6, ge=0.0, le=1.0)

@@ -127,6 +127,17 @@ def steady_region(landmarks: Points, height: int, width: int) -> Array:
     return mask.astype(np.float32)
 
 
+def face_window(landmarks: Points, height: int, width: int) -> Array:
+    """Return (H, W): 1 on the face from chin to forehead, falling softly to 0 around it."""
+    marks = np.asarray(landmarks, np.float32)
+    iod = eye_distance(marks)
+    forehead = marks[17:27] - np.array([0, 0.55 * iod], np.float32)
+    mask = np.zeros((height, width), np.uint8)
+    hull = cv2.convexHull(np.concatenate([marks, forehead])).round().astype(np.int32)
+    cv2.fillConvexPoly(mask, hull, 1)
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.08 * iod), np.float32)
+
+
 def face_depth(landmarks: Points, height: int, width: int) -> Double:
     """Return a generic depth of a face, in eye distances: half an ellipsoid and a nose."""
     marks = np.asarray(landmarks, np.float64)

@@ -26,6 +26,7 @@ from torch.nn import functional
 from mebench import spec
 from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
+from mebench.methods.fomm.dense_flow import face_window
 from mebench.methods.fomm.points import MIRROR_68, Positions, eye_distance, mirror, pick
 from mebench.methods.fomm.tracks import Motion, Tracks, follow, measure, track
 from mebench.types import FaceClip, Points
@@ -132,7 +133,7 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
     start = pick(clip.landmarks, config.points.point_set)
     tracks = follow(motion, start, clip, config.points)
     strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
-    known = _Followed(tracks, strength, _strongest(motion, strength, wanted))
+    known = _Followed(tracks, strength, _strongest(motion, strength, clip.landmarks, wanted))
     if path is not None:
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             np.savez(
@@ -407,9 +408,12 @@ def _jitter(row: Batch, gray: bool, sampling: SamplingConfig, rng: np.random.Gen
     return replace(row, template=change(row.template), driving=change(row.driving))
 
 
-def _strongest(motion: Motion, strength: Array, wanted: int) -> NDArray[np.float16]:
-    """The motion of a few strong frames, averaged where the image shows little, at half size."""
+def _strongest(
+    motion: Motion, strength: Array, landmarks: Points, wanted: int
+) -> NDArray[np.float16]:
+    """The face's motion in a few strong frames, averaged where little is seen, at half size."""
     n = len(strength)
+    window = face_window(landmarks, *motion.weight.shape)[..., None]
     order = np.argsort(-strength, kind="stable")[: max(1, n // 3)]
     chosen = order[:: max(1, len(order) // wanted)][:wanted]
     height, width = motion.weight.shape
@@ -420,7 +424,7 @@ def _strongest(motion: Motion, strength: Array, wanted: int) -> NDArray[np.float
     fields = []
     for index in chosen:
         soft = cv2.GaussianBlur(motion.flow[index] * trust[..., None], (0, 0), sigma) / total
-        fields.append(cv2.resize(soft, half, interpolation=cv2.INTER_AREA))
+        fields.append(cv2.resize(soft * window, half, interpolation=cv2.INTER_AREA))
     return np.stack(fields).astype(np.float16)
 
 
