@@ -45,6 +45,10 @@ class Nuisance:
         """Return a quiet laboratory recording."""
         return cls()
 
+    def only_eyes(self) -> Nuisance:
+        """Return blinks and gaze alone; with the same seed they are those of the full recording."""
+        return replace(Nuisance.none(), blink=self.blink, gaze=self.gaze)
+
     def scaled(self, factor: float) -> Nuisance:
         """Return the same recording with every strength times `factor`."""
         return replace(self, **{k: v * factor for k, v in vars(self).items()})

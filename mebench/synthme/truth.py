@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from mebench.errors import DatasetError, did_you_mean
 from mebench.synthme.export import STAMP, grayed
-from mebench.synthme.nuisance import Nuisance
-from mebench.synthme.plan import FORMAT, PRESETS, ClipPlan, make_plan
+from mebench.synthme.plan import FORMAT, PRESETS, ClipPlan, make_plan, recording
 from mebench.synthme.render import render
 from mebench.types import Reference
 
@@ -108,9 +107,10 @@ class Truth:
     def reference(
         self, template_key: str, driving_key: str, *, amplitude: float = 1.0
     ) -> Reference:
-        """Return the template's person, view and colour mode making the driving expression.
+        """Return the template's person, view and colour mode making the driving clip's face motion.
 
-        Head, light and sensor are still; frame 0 has the pose of frame 0 of the template's clip.
+        That is its expression, its blinks and its gaze; head, light and sensor are still. Frame 0
+        has the pose of frame 0 of the template's clip.
 
         Shapes: frames (T, H, W, 3), flow (T, H, W, 2), landmarks (T, 68, 2), T of the driving clip.
         Units: raw pixels; AU curves as a fraction of the IOD.
@@ -122,7 +122,8 @@ class Truth:
         made = render(
             template.identity,
             driving.expression.scaled(amplitude),
-            Nuisance.none(),
+            recording().only_eyes(),
+            seed=driving.nuisance_seed,
             camera=template.camera,
         )
         frames = grayed(made.frames) if template.gray else made.frames
