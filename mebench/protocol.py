@@ -51,6 +51,7 @@ class Protocol(BaseModel):
         colour: colour mode of generated frames.
         test_share: share of each data set's subjects that training never sees.
         templates_per_driving: how many templates each driving clip is given.
+        max_pairs: at most so many pairs, spread evenly over the driving subjects; None for all.
         metrics: metric families, in table order.
         rank_by: key of the metric rows are ranked by.
         controls: rows mebench computes itself.
@@ -66,6 +67,7 @@ class Protocol(BaseModel):
     colour: Literal["rgb", "gray"] = "rgb"
     test_share: float = Field(0.3, gt=0, lt=1)
     templates_per_driving: int = Field(1, ge=1)
+    max_pairs: int | None = Field(None, ge=1)
     metrics: tuple[str, ...]
     rank_by: str
     controls: tuple[str, ...] = ()
@@ -168,10 +170,13 @@ def split_subjects(
     return train, test
 
 
-def make_pairs(driving: Sequence[FaceClip], per_driving: int) -> tuple[Pair, ...]:
+def make_pairs(
+    driving: Sequence[FaceClip], per_driving: int, most: int | None = None
+) -> tuple[Pair, ...]:
     """Give each driving clip the templates of other subjects, in rotation.
 
     The template id is the subject; the template is the first frame of the subject's first clip.
+    Of more than `most` pairs every subject keeps its first ones, as many as any other.
     """
     subjects = sorted({clip.subject for clip in driving}, key=_natural)
     pairs = []
@@ -179,7 +184,15 @@ def make_pairs(driving: Sequence[FaceClip], per_driving: int) -> tuple[Pair, ...
         others = [name for name in subjects if name != clip.subject]
         for step in range(min(per_driving, len(others))):
             pairs.append(Pair(others[(number + step) % len(others)], clip.key))
-    return tuple(pairs)
+    if most is None or len(pairs) <= most:
+        return tuple(pairs)
+    subject_of = {clip.key: clip.subject for clip in driving}
+    taken: dict[str, int] = defaultdict(int)
+    turns = []
+    for place, pair in enumerate(pairs):
+        turns.append((taken[subject_of[pair.driving]], place))
+        taken[subject_of[pair.driving]] += 1
+    return tuple(pairs[place] for place in sorted(place for _, place in sorted(turns)[:most]))
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -282,7 +295,7 @@ def _open_synthme(
         subjects[clip.dataset].append(clip.subject)
     train, test = split_subjects(subjects, protocol.test_share)
     driving = {clip.key: clip for clip in prepared if clip.subject in test}
-    pairs = make_pairs(list(driving.values()), protocol.templates_per_driving)
+    pairs = make_pairs(list(driving.values()), protocol.templates_per_driving, protocol.max_pairs)
     first = _first_clips(driving.values())
     return ProtocolData(
         protocol=protocol,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mebench.errors import UsageError
 from mebench.io.files import write_json
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
+from mebench.preprocess.parallel import each
 from mebench.protocol import Protocol, ProtocolData, load_protocol, open_protocol
 from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
 from mebench.scoring import (
@@ -27,13 +29,14 @@ from mebench.scoring import (
     check_order,
     requirement_of,
     score_submission,
+    use_one_thread,
     weights_in_use,
 )
 from mebench.spec import digest
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import pack, pair_folder, write_manifest, write_output
 from mebench.submission.validate import Submission, open_submission
-from mebench.types import Frames, Pair, Progress, Reference, SilentProgress
+from mebench.types import Frames, Pair, Progress, SilentProgress
 
 RUN_FILE = "run.json"
 ORACLE = "oracle"
@@ -138,7 +141,7 @@ def run_baseline(
     rows: list[MethodRow] = []
     with timer.stage("generate"):
         folder = place.out / "submission"
-        _generate(method, data, folder, _method(spec.id, spec.title), told)
+        _generate(method, data, folder, _method(spec.id, spec.title), place, told)
         pack(folder, place.out / "submission.zip")
     with timer.stage("score"):
         rows.append(_score(folder, data, options, told))
@@ -232,22 +235,48 @@ def _fit(
 
 
 def _generate(
-    method: Baseline, data: ProtocolData, folder: Path, made_by: Method, progress: Progress
+    method: Baseline,
+    data: ProtocolData,
+    folder: Path,
+    made_by: Method,
+    place: Place,
+    progress: Progress,
 ) -> None:
-    def make(pair: Pair) -> Frames:
-        return method.generate(data.templates[pair.template], data.driving[pair.driving])
+    """Write the outputs that are not there yet, in worker processes on a CPU."""
+    # A GPU is one device: workers would only fight for it.
+    jobs = place.jobs if place.device == "cpu" else 1
+    _write_outputs(folder, data, made_by, partial(_generate_pair, method, data), jobs, progress)
 
-    _write_outputs(folder, data, made_by, make, progress)
+
+def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:
+    use_one_thread()
+    return method.generate(data.templates[pair.template], data.driving[pair.driving])
+
+
+def _oracle_pair(data: ProtocolData, pair: Pair) -> Frames:
+    reference = data.reference(pair)
+    if reference is None:
+        raise UsageError(f"protocol '{data.protocol.id}' has no truth for an oracle row")
+    return reference.frames
+
+
+def _write_pair(folder: Path, make: Callable[[Pair], Frames], pair: Pair) -> None:
+    write_output(folder, pair, make(pair))
 
 
 def _write_outputs(
-    folder: Path, data: ProtocolData, made_by: Method, make: Any, progress: Progress
+    folder: Path,
+    data: ProtocolData,
+    made_by: Method,
+    make: Callable[[Pair], Frames],
+    jobs: int,
+    progress: Progress,
 ) -> None:
     todo = [pair for pair in data.pairs if not pair_folder(folder, pair).is_dir()]
     done = len(data.pairs) - len(todo)
     with progress.task(f"generate {made_by.id}", total=len(data.pairs), done=done) as task:
-        for pair in todo:
-            write_output(folder, pair, make(pair))
+        work = each(partial(_write_pair, folder, make), todo, jobs)
+        for pair, _ in zip(todo, work, strict=True):
             task.advance(note=pair.key)
     write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by))
 
@@ -273,19 +302,13 @@ def _control(
 ) -> MethodRow:
     folder = place.out / "controls" / name
     if name == ORACLE:
-
-        def make(pair: Pair) -> Frames:
-            reference: Reference | None = data.reference(pair)
-            if reference is None:
-                raise UsageError(f"protocol '{data.protocol.id}' has no truth for an oracle row")
-            return reference.frames
-
-        _write_outputs(folder, data, _method(ORACLE, "Oracle (re-rendered truth)"), make, progress)
+        title = _method(ORACLE, "Oracle (re-rendered truth)")
+        _write_outputs(folder, data, title, partial(_oracle_pair, data), place.jobs, progress)
     elif name == UNTRAINED:
         method = _load(settings)
         method.initialise(device=place.device, seed=settings.seed)
-        title = f"{baseline_spec(settings.baseline).title}, before training"
-        _generate(method, data, folder, _method(UNTRAINED, title), progress)
+        title = _method(UNTRAINED, f"{baseline_spec(settings.baseline).title}, before training")
+        _generate(method, data, folder, title, place, progress)
     else:
         method = load_baseline(name, preset="default")
         workdir = place.out / "controls" / f".{name}"
@@ -293,7 +316,7 @@ def _control(
             data.train, workdir=workdir, device=place.device, seed=settings.seed, progress=progress
         )
         spec = baseline_spec(name)
-        _generate(method, data, folder, _method(spec.id, spec.title), progress)
+        _generate(method, data, folder, _method(spec.id, spec.title), place, progress)
     return _score(folder, data, options, progress)
 
 

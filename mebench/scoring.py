@@ -8,7 +8,7 @@ import pickle
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from mebench.environment import code_digest
 from mebench.io.files import atomic_path
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.preprocess.parallel import each
 from mebench.protocol import ProtocolData
 from mebench.record import MethodRow, MetricResult
 from mebench.spec import digest
@@ -128,11 +129,7 @@ def _measure(
     options: ScoringOptions,
     progress: Progress,
 ) -> list[tuple[str, list[Any]]]:
-    from joblib import Parallel, delayed
-
-    work = Parallel(n_jobs=options.jobs, return_as="generator", pre_dispatch="2*n_jobs")(
-        delayed(_measure_pair)(submission, pair, data, options) for pair in pairs
-    )
+    work = each(partial(_measure_pair, submission, data=data, options=options), pairs, options.jobs)
     name = f"score {submission.manifest.method.id}"
     measured = []
     with progress.task(name, total=len(pairs)) as task:
@@ -145,7 +142,7 @@ def _measure(
 def _measure_pair(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> tuple[str, list[Any]]:
-    _one_thread()
+    use_one_thread()
     frames = submission.frames(pair)
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
@@ -198,7 +195,8 @@ def _keep(cache: Path, key: str, value: Any) -> None:
         temporary.write_bytes(pickle.dumps(value))
 
 
-def _one_thread() -> None:
+def use_one_thread() -> None:
+    """Keep this process to one thread: workers share the cores, and sums keep their order."""
     import cv2
     import torch
 

@@ -35,6 +35,14 @@ def test_no_pair_drives_a_subject_by_itself():
     assert {pair.template for pair in pairs} == {"samm.006", "samm.007", "samm.011"}
 
 
+def test_fewer_pairs_are_spread_over_the_subjects():
+    clips = [clip(f"samm.{s}.{n}") for s in ("006", "007", "011") for n in ("a", "b", "c")]
+    pairs = make_pairs(clips, 1, most=5)
+    counts = [sum(s in pair.driving for pair in pairs) for s in (".006.", ".007.", ".011.")]
+    assert sorted(counts) == [1, 2, 2]
+    assert set(pairs) <= set(make_pairs(clips, 1))
+
+
 def test_pairs_do_not_depend_on_the_order_of_clips():
     clips = [clip(f"samm.{s}.{n}") for s in ("006", "007") for n in ("2", "10")]
     assert make_pairs(clips, 1) == make_pairs(clips[::-1], 1)
