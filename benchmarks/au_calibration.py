@@ -67,8 +67,8 @@ COLUMNS = (
     "au_still",
     "jitter",
     "subtlety",
-    "flow_epe_px",
-    "flow_epe_iod",
+    "flow_epe_true_px",
+    "flow_epe_true_iod",
     "au_curve_rmse_iod",
 )
 Row = tuple[str, Frames, Points]

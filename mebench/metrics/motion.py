@@ -14,7 +14,6 @@ from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.preprocess.canonical import IOD, apply, canonical_transform, invert
 from mebench.preprocess.flow import Engine, fit_similarity
 from mebench.preprocess.region_motion import MotionCache, MotionField, shared_cache
-from mebench.types import Flow
 
 Array = NDArray[np.float64]
 
@@ -29,11 +28,14 @@ class MotionError:
     """What `TrueMotion` keeps of one case.
 
     Attributes:
-        epe_px: mean end-point error, pixels of the generated frames, or None.
+        epe_px: mean end-point error against the true flow, pixels of the generated frames, or None.
         true_px: mean true displacement over the same pixels and frames: what a still copy scores.
-        per_frame: (T,) mean error a frame, NaN where nothing moves.
+        per_frame: (T,) that mean error a frame, NaN where nothing moves.
         iod_px: inter-ocular distance, pixels of the generated frames.
         curve_rmse: RMS difference of the AU curves of generated and reference frames, IOD, or None.
+        seen_epe_px: mean end-point error against the flow measured on the reference frames, or
+            None.
+        seen_px: mean of that measured displacement: what a still copy scores.
     """
 
     epe_px: float | None
@@ -41,6 +43,8 @@ class MotionError:
     per_frame: Array
     iod_px: float
     curve_rmse: float | None
+    seen_epe_px: float | None = None
+    seen_px: float = 0.0
 
 
 def end_point_error(
@@ -88,15 +92,23 @@ def remove_head(flow: Array, pixels: Array, weights: Array, iod_px: float) -> Ar
     return out
 
 
+def _info(key: str, title: str, unit: str, need: str, headline: bool = False) -> MetricInfo:
+    return MetricInfo(
+        key, title, unit, 0.0, higher_is_better=False, needs=(need,), headline=headline
+    )
+
+
 class TrueMotion(Metric):
-    """End-point error of the generated clip's measured motion against the true flow.
+    """End-point error of the generated clip's measured motion, against two answers.
 
     The flow of the generated clip is measured from frame 0 to t in the canonical frame (IOD 96 px),
     head motion removed, refined pixel by pixel, smoothed over time, and expressed in pixels of the
-    generated frames. It is compared with the reference's true flow, head motion removed alike, on
-    the pixels inside the eroded face hull that truly move by more than 10 % of the clip's peak in
-    that frame, all such pixels of all frames together. A still copy scores exactly the mean true
-    displacement there.
+    generated frames. ``flow_epe_px`` compares it with the flow measured alike on the reference
+    frames: the oracle scores 0, and what the estimator cannot see is asked of nobody.
+    ``flow_epe_true_px`` compares it with the true flow, head motion removed alike; its floor is the
+    estimator's own error. Both look at the pixels inside the eroded face hull that, in the answer,
+    move by more than 10 % of the clip's peak in that frame, all frames together. A still copy
+    scores exactly the answer's mean displacement there.
 
     Args:
         cache: a folder for results by content, or None for memory only.
@@ -105,18 +117,11 @@ class TrueMotion(Metric):
     """
 
     infos = (
-        MetricInfo("flow_epe_px", "flow EPE", "px", 0.0, higher_is_better=False, needs=("truth",)),
-        MetricInfo(
-            "flow_epe_iod", "flow EPE", "% IOD", 0.0, higher_is_better=False, needs=("truth",)
-        ),
-        MetricInfo(
-            "au_curve_rmse_iod",
-            "AU curve RMSE",
-            "% IOD",
-            0.0,
-            higher_is_better=False,
-            needs=("reference",),
-        ),
+        _info("flow_epe_px", "flow EPE", "px", "reference", headline=True),
+        _info("flow_epe_iod", "flow EPE", "% IOD", "reference"),
+        _info("flow_epe_true_px", "flow EPE to true flow", "px", "truth"),
+        _info("flow_epe_true_iod", "flow EPE to true flow", "% IOD", "truth"),
+        _info("au_curve_rmse_iod", "AU curve RMSE", "% IOD", "reference", headline=True),
     )
 
     def __init__(
@@ -141,44 +146,56 @@ class TrueMotion(Metric):
             return nothing
         reference = case.reference
         length = match_lengths(len(case.generated), len(reference.frames), case.pair.key)
-        right = self.store.motion(reference.frames, landmarks, fps)
-        if reference.flow is None:
-            made, field = self.store.motion(case.generated, landmarks, fps), None
-        else:
-            made, field = self.store.field(case.generated, landmarks, fps)
+        made, field = self.store.field(case.generated, landmarks, fps)
+        right = self.store.motion(reference.frames, landmarks, fps, expect_field=True)
         gap = au_curves(made.vectors[:length]) - au_curves(right.vectors[:length])
         rmse = float(np.sqrt((gap**2).mean()))
-        if field is None or reference.flow is None:
-            return MotionError(None, 0.0, np.zeros(0), iod_px, rmse)
-        compared = _compare(field, reference.flow[:length], length, iod_px)
-        return MotionError(*compared, iod_px, rmse)
+        pixels, weights = _hull_pixels(field, case.generated.shape[1:3])
+        measured = field.at(pixels.astype(np.float64))[:length]
+        seen = self.store.displacements(reference.frames, landmarks, fps, pixels)[:length]
+        truth = None
+        if reference.flow is not None:
+            x, y = pixels.T
+            truth = reference.flow[:length][:, y, x].astype(np.float64)
+            truth = remove_head(truth, pixels.astype(np.float64), weights, iod_px)
+        true_epe, true_size, frames = _error(measured, truth)
+        seen_epe, seen_size, _ = _error(measured, seen)
+        return MotionError(true_epe, true_size, frames, iod_px, rmse, seen_epe, seen_size)
 
     def clip_values(self, described: MotionError) -> Mapping[str, Value]:
-        """Return the values of one case; `Missing` where the truth is not known."""
-        epe, rmse = described.epe_px, described.curve_rmse
-        return {
-            "flow_epe_px": Missing(_NO_TRUTH) if epe is None else epe,
-            "flow_epe_iod": Missing(_NO_TRUTH) if epe is None else 100.0 * epe / described.iod_px,
-            "au_curve_rmse_iod": Missing("no reference frames") if rmse is None else 100.0 * rmse,
-        }
+        """Return the values of one case; `Missing` where there is nothing to compare with."""
+        rmse, share = described.curve_rmse, 100.0 / described.iod_px
+        values: dict[str, Value] = {}
+        for name, epe, reason in (
+            ("flow_epe", described.seen_epe_px, "no reference frames that move"),
+            ("flow_epe_true", described.epe_px, _NO_TRUTH),
+        ):
+            values[f"{name}_px"] = Missing(reason) if epe is None else epe
+            values[f"{name}_iod"] = Missing(reason) if epe is None else share * epe
+        values["au_curve_rmse_iod"] = (
+            Missing("no reference frames") if rmse is None else 100.0 * rmse
+        )
+        return values
 
     def curves(self, described: MotionError) -> Mapping[str, Array]:
         """Return the end-point error of each frame, pixels; NaN where nothing moves."""
         return {"generated/epe_px": described.per_frame} if len(described.per_frame) else {}
 
 
-def _compare(
-    field: MotionField, flow: Flow, length: int, iod_px: float
-) -> tuple[float | None, float, Array]:
-    """Return (mean error, mean true displacement, error of each frame) in pixels."""
-    height, width = flow.shape[1:3]
-    ys, xs = np.mgrid[0:height, 0:width].reshape(2, -1)
-    hull, weight = field.canvas.sample(np.stack([xs, ys], axis=1))
-    sparse = (xs % _FIT_STRIDE == 0) & (ys % _FIT_STRIDE == 0)
-    pixels = np.stack([xs, ys], axis=1)[hull].astype(np.float64)
-    truth = flow.reshape(len(flow), -1, 2)[:, hull].astype(np.float64)
-    truth = remove_head(truth, pixels, (weight * sparse)[hull], iod_px)
-    if not truth.any():
+def _hull_pixels(
+    field: MotionField, size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the pixels (N, 2) inside the eroded face hull, and their weights in a head fit."""
+    height, width = size
+    xs, ys = np.meshgrid(np.arange(width), np.arange(height))
+    pixels = np.stack([xs.ravel(), ys.ravel()], axis=1)
+    hull, weight = field.canvas.sample(pixels)
+    sparse = (pixels % _FIT_STRIDE == 0).all(axis=1)
+    return pixels[hull], (weight * sparse)[hull]
+
+
+def _error(measured: Array, answer: Array | None) -> tuple[float | None, float, Array]:
+    """Return (mean error, mean displacement of the answer, error of each frame) in pixels."""
+    if answer is None or not answer.any():
         return None, 0.0, np.zeros(0)
-    measured = field.at(pixels)[:length]
-    return end_point_error(measured, truth, moving_pixels(truth))
+    return end_point_error(measured, answer, moving_pixels(answer))

@@ -270,6 +270,31 @@ class MotionCache:
             self._field = key, field
         return self._motions[key], self._field[1]
 
+    def displacements(
+        self,
+        frames: Frames,
+        landmarks: NDArray[np.floating],
+        fps: float,
+        pixels: NDArray[np.int64],
+    ) -> Matrix:
+        """Return the dense motion at `pixels` (N, 2) of a clip's frames, (T, N, 2) pixels; kept."""
+        key = motion_key(frames, landmarks, fps, self.flow)
+        places = hashlib.sha256(np.ascontiguousarray(pixels, np.int64).tobytes()).hexdigest()
+        folder = None if self.folder is None else self.folder / key[:2]
+        path = None if folder is None else folder / f"{key}-{places[:16]}.npy"
+        if path is not None and path.is_file():
+            try:
+                return np.asarray(np.load(path, allow_pickle=False), np.float64)
+            except (OSError, ValueError, EOFError):
+                # A damaged entry is as good as none: it is computed and written again.
+                pass
+        found = self.field(frames, landmarks, fps)[1].at(pixels.astype(np.float64))
+        found = found.astype(np.float32)
+        if path is not None:
+            with atomic_path(path) as temporary, temporary.open("wb") as handle:
+                np.save(handle, found)
+        return found.astype(np.float64)
+
     def prepare(self, clips: Iterable[FaceClip]) -> None:
         """Analyse driving clips ahead, so that every method scored later finds them done."""
         for clip in clips:

@@ -76,7 +76,7 @@ def test_half_the_amplitude_keeps_consistency_and_loses_concordance(score, oracl
     assert half["au_consistency"] > 0.8
     assert half["au_concordance"] < oracle["au_concordance"] - 0.2
     assert half["au_amplitude"] == pytest.approx(0.5 * oracle["au_amplitude"], rel=0.2)
-    assert half["flow_epe_iod"] > 1.2 * oracle["flow_epe_iod"]
+    assert half["flow_epe_true_iod"] > 1.2 * oracle["flow_epe_true_iod"]
 
 
 def test_another_expression_is_a_mismatch(score, oracle):
@@ -84,7 +84,7 @@ def test_another_expression_is_a_mismatch(score, oracle):
     assert other["au_consistency"] < 0.44
     assert other["motion_similarity"] < 0.25
     assert other["au_concordance"] < 0.10
-    assert other["flow_epe_iod"] > 2 * oracle["flow_epe_iod"]
+    assert other["flow_epe_true_iod"] > 2 * oracle["flow_epe_true_iod"]
 
 
 def test_a_still_clip_scores_nothing_with_or_without_noise(score, right, oracle):
@@ -96,7 +96,7 @@ def test_a_still_clip_scores_nothing_with_or_without_noise(score, right, oracle)
     assert noisy["au_concordance"] < 0.1
     assert noisy["motion_similarity"] < 0.25
     # How near a perfect clip can come is bounded by the flow; see docs/metrics-motion.md.
-    assert oracle["flow_epe_px"] < 0.35 * quiet["flow_epe_px"]
+    assert oracle["flow_epe_true_px"] < 0.35 * quiet["flow_epe_true_px"]
 
 
 def test_head_motion_noise_and_compression_cost_little(score, right, oracle):

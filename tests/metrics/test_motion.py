@@ -42,7 +42,7 @@ def test_a_still_copy_scores_exactly_the_mean_true_displacement(metric, truth):
     got = described(metric, still, truth)
     assert got.epe_px == got.true_px
     assert 0.15 < got.epe_px < 0.5, "a .8 px smile"
-    percent = metric.clip_values(got)["flow_epe_iod"]
+    percent = metric.clip_values(got)["flow_epe_true_iod"]
     assert percent == pytest.approx(100 * got.epe_px / 40.0, rel=0.01)
 
 
@@ -50,6 +50,18 @@ def test_the_oracle_is_far_below_a_still_copy(metric, truth):
     got = described(metric, truth.frames, truth)
     assert got.epe_px < 0.25 * got.true_px
     assert metric.clip_values(got)["au_curve_rmse_iod"] == 0.0
+
+
+def test_against_reference_frames_the_oracle_scores_0_and_a_still_copy_their_motion(
+    metric, truth, tmp_path
+):
+    stored = type(metric)(cache=tmp_path)
+    still = truth.frames[:1].repeat(len(truth.frames), axis=0)
+    for one in (metric, stored, stored):
+        assert described(one, truth.frames, truth).seen_epe_px == pytest.approx(0.0, abs=1e-6)
+        got = described(one, still, truth)
+        assert got.seen_epe_px == got.seen_px
+        assert got.seen_px == pytest.approx(got.true_px, rel=0.3)
 
 
 def test_wrong_amounts_and_wrong_expressions_are_ordered(metric, truth):
@@ -89,7 +101,8 @@ def test_without_truth_the_values_are_missing_with_a_reason(metric, truth):
     assert {type(v) for v in nothing.values()} == {Missing}
     only_frames = metric.clip_values(described(metric, frames, Reference(frames)))
     assert only_frames["au_curve_rmse_iod"] == 0.0
-    assert "true flow" in only_frames["flow_epe_px"].reason
+    assert only_frames["flow_epe_px"] == pytest.approx(0.0, abs=1e-6)
+    assert "true flow" in only_frames["flow_epe_true_px"].reason
 
 
 def test_a_clip_of_another_length_is_refused(metric, truth):
