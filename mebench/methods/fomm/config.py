@@ -77,6 +77,8 @@ class SamplingConfig(BaselineConfig):
         measured: share of those fields that are measured motion of a clip, made stronger.
         fields_per_clip: measured fields kept of each clip.
         frames_per_clip: frames kept of each clip, evenly spread.
+        tracked: share of known fields whose points are given as the tracker found them.
+        trials_per_clip: how many such fields are prepared of each clip.
         apex_focus: 0 draws the two frames of a real pair evenly, 1 prefers still and strongest.
         amplitude_start: least and most peak motion at the first step, in eye distances.
         amplitude_end: the same once the curriculum is over.
@@ -90,6 +92,8 @@ class SamplingConfig(BaselineConfig):
     synthetic: float = Field(default=0.75, ge=0.0, le=1.0)
     measured: float = Field(default=0.3, ge=0.0, le=1.0)
     fields_per_clip: int = Field(default=6, ge=1)
+    tracked: float = Field(default=0.5, ge=0.0, le=1.0)
+    trials_per_clip: int = Field(default=12, ge=0)
     frames_per_clip: int = Field(default=24, ge=2)
     apex_focus: float = Field(default=1.0, ge=0.0, le=1.0)
     amplitude_start: tuple[float, float] = (0.02, 0.08)
@@ -143,6 +147,8 @@ class TrainConfig(BaselineConfig):
         repeats: pairs of each clip in a pass, used where `steps` is None.
         batch: pairs a step.
         learning_rate: of Adam.
+        mask_rate: factor on the rate of the mask's last layer, whose ten thousand inputs a pixel
+            would else move its logits by whole units a step.
         betas: of Adam.
         drops: shares of the steps after which the learning rate falls to a tenth.
         cosine: let the learning rate fall along half a cosine instead.
@@ -155,7 +161,8 @@ class TrainConfig(BaselineConfig):
     epochs: int = Field(default=100, ge=1)
     repeats: int = Field(default=50, ge=1)
     batch: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0.0)
+    learning_rate: float = Field(default=1e-3, gt=0.0)
+    mask_rate: float = Field(default=0.05, gt=0.0)
     betas: tuple[float, float] = (0.9, 0.999)
     drops: tuple[float, ...] = ()
     cosine: bool = True

@@ -90,7 +90,7 @@ def _detector(config: FommConfig) -> KPDetector | GivenPoints:
 
 def _generator(config: FommConfig) -> OcclusionAwareGenerator:
     model = config.model
-    return OcclusionAwareGenerator(
+    generator = OcclusionAwareGenerator(
         num_channels=3,
         num_kp=config.point_count,
         block_expansion=model.generator_width,
@@ -111,6 +111,13 @@ def _generator(config: FommConfig) -> OcclusionAwareGenerator:
         padding="border" if model.align_corners else "zeros",
         blend=model.blend,
     )
+    motion = generator.dense_motion_network
+    if model.mask_sigma > 0 and motion is not None:
+        # Motion starts out as the distance to the points says, without noise on top.
+        nn.init.zeros_(motion.mask.weight)
+        if motion.mask.bias is not None:
+            nn.init.zeros_(motion.mask.bias)
+    return generator
 
 
 def _critic(config: FommConfig) -> MultiScaleDiscriminator:

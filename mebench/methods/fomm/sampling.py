@@ -26,12 +26,17 @@ from torch.nn import functional
 from mebench import spec
 from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
-from mebench.methods.fomm.dense_flow import face_window
+from mebench.methods.fomm.dense_flow import face_depth, face_window
 from mebench.methods.fomm.points import MIRROR_68, Positions, eye_distance, mirror, pick
 from mebench.methods.fomm.tracks import Motion, Tracks, follow, measure, track
 from mebench.types import FaceClip, Points
 
 Array = NDArray[np.float32]
+
+_HEAD = 0.008
+"""Shift of the head, and its turn per depth, in the trials: standard deviation, eye distances."""
+_SHADE, _FLICKER = 0.04, 0.004
+"""Darkening of folds and change of the light in the trials: standard deviation, relative."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Material:
         tracks: the clip's points.
         strength: (T,) float32, 0..1, motion of a frame against the clip's strongest.
         fields: (M, S/2, S/2, 2) float16, measured motion of the strongest frames, pixels of S.
+        trials: known fields on frame 0 with what the tracker made of them.
         gray: the recording has no colour.
     """
 
@@ -52,7 +58,25 @@ class Material:
     tracks: Tracks
     strength: Array
     fields: NDArray[np.float16]
+    trials: Trials
     gray: bool
+
+
+class Trials(NamedTuple):
+    """Frame 0 moved by known fields, and its points as the tracker found them.
+
+    Shapes: fields (N, S/2, S/2, 2) float16, backward; motion (N, K, 2); jacobians (N, K, 2, 2).
+    """
+
+    fields: NDArray[np.float16]
+    motion: Array
+    jacobians: Array
+
+    @classmethod
+    def none(cls) -> Trials:
+        """Return no trials."""
+        motion = np.zeros((0, 1, 2), np.float32)
+        return cls(np.zeros((0, 1, 1, 2), np.float16), motion, motion[..., None])
 
 
 @dataclass(frozen=True)
@@ -93,13 +117,16 @@ def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Ma
     clip = _thinned(resized(clip, config.model.size), config.train.sampling.frames_per_clip)
     if config.points.tracking == "none" or config.model.prior == "none":
         fixed = track(clip, config.points.model_copy(update={"tracking": "none"}))
-        known = _Followed(fixed, _image_change(clip), np.zeros((0, 1, 1, 2), np.float16))
+        nothing = np.zeros((0, 1, 1, 2), np.float16)
+        known = _Followed(fixed, _image_change(clip), nothing, Trials.none())
     else:
         known = _followed(clip, config, cache)
     strength = (known.strength / max(1e-6, float(known.strength.max()))).astype(np.float32)
     frames = np.ascontiguousarray(clip.frames)
     gray = clip.colour == "gray"
-    return Material(frames, clip.landmarks, known.tracks, strength, known.fields, gray)
+    return Material(
+        frames, clip.landmarks, known.tracks, strength, known.fields, known.trials, gray
+    )
 
 
 def _thinned(clip: FaceClip, most: int) -> FaceClip:
@@ -117,13 +144,19 @@ class _Followed(NamedTuple):
     tracks: Tracks
     strength: Array
     fields: NDArray[np.float16]
+    trials: Trials
 
 
 def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Followed:
-    wanted = config.train.sampling.fields_per_clip
+    sampling = config.train.sampling
+    wanted = sampling.fields_per_clip
     path = None
     if cache is not None:
-        settings = {"points": config.points.model_dump(mode="json"), "fields": wanted}
+        settings = {
+            "points": config.points.model_dump(mode="json"),
+            "fields": wanted,
+            "trials": [sampling.trials_per_clip, *sampling.amplitude_end],
+        }
         name = hashlib.sha256(f"{clip_digest(clip)} {spec.digest(settings)}".encode())
         path = cache / f"{name.hexdigest()[:32]}.npz"
         if path.is_file():
@@ -133,7 +166,8 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
     start = pick(clip.landmarks, config.points.point_set)
     tracks = follow(motion, start, clip, config.points)
     strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
-    known = _Followed(tracks, strength, _strongest(motion, strength, clip.landmarks, wanted))
+    fields = _strongest(motion, strength, clip.landmarks, wanted)
+    known = _Followed(tracks, strength, fields, run_trials(clip, config))
     if path is not None:
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             np.savez(
@@ -145,6 +179,9 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
                 head=tracks.head,
                 strength=known.strength,
                 fields=known.fields,
+                trial_fields=known.trials.fields,
+                trial_motion=known.trials.motion,
+                trial_jacobians=known.trials.jacobians,
             )
     return known
 
@@ -158,7 +195,47 @@ def _load_followed(path: Path) -> _Followed:
             stored["head"],
             float(stored["eye_distance"]),
         )
-        return _Followed(tracks, stored["strength"], stored["fields"])
+        trials = Trials(stored["trial_fields"], stored["trial_motion"], stored["trial_jacobians"])
+        return _Followed(tracks, stored["strength"], stored["fields"], trials)
+
+
+def run_trials(clip: FaceClip, config: FommConfig) -> Trials:
+    """Move frame 0 by known fields, let the tracker follow its points, and keep both.
+
+    The network then learns from points that are wrong as real tracks are wrong: the head moves a
+    little too, folds darken, the light changes, and there is fresh noise, as strong as the clip's
+    own after the tracker's average over time.
+    """
+    sampling = config.train.sampling
+    count, size = sampling.trials_per_clip, clip.frames.shape[1]
+    if count == 0:
+        return Trials.none()
+    rng = np.random.default_rng(int(clip_digest(clip)[:12], 16))
+    iod = eye_distance(clip.landmarks)
+    low, high = np.log(sampling.amplitude_end)
+    fields = np.zeros((count + 1, size, size, 2), np.float32)
+    heads, light = np.zeros_like(fields), np.ones((count + 1, size, size, 1), np.float32)
+    depth = face_depth(clip.landmarks, size, size).astype(np.float32)
+    for index in range(1, count + 1):
+        field = random_field(clip.landmarks, size, rng)
+        fields[index] = _scaled(field, float(np.exp(rng.uniform(low, high))) * iod)
+        shift, turn = rng.normal(0, _HEAD, (2, 2)).astype(np.float32) * np.float32(iod)
+        heads[index] = shift + turn * depth[..., None]
+        shade = random_field(clip.landmarks, size, rng)[..., :1]
+        fold = shade / max(1e-3, float(np.abs(shade).max()))
+        light[index] = np.exp(rng.normal(0, _SHADE) * fold + rng.normal(0, _FLICKER))
+    first = _tensor(np.asarray(clip.frames[0]))[None].expand(count + 1, -1, -1, -1)
+    moved = warp(first, torch.from_numpy(fields + heads)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    moved = moved * light
+    change = np.asarray(clip.frames[1], np.float32) - np.asarray(clip.frames[0], np.float32)
+    noise = float(np.median(np.abs(change))) / (0.954 * 2) if len(clip.frames) > 1 else 0.0
+    moved = moved * 255 + rng.normal(0, 1, moved.shape) * noise
+    frames = np.clip(moved.round(), 0, 255).astype(np.uint8)
+    seen = replace(clip, frames=frames)
+    points = config.points.model_copy(update={"smooth_ms": 0.0})
+    tracks = track(seen, points)
+    half = [cv2.resize(field, (size // 2,) * 2, interpolation=cv2.INTER_AREA) for field in fields]
+    return Trials(np.stack(half[1:]).astype(np.float16), tracks.motion[1:], tracks.jacobians[1:])
 
 
 def clip_digest(clip: FaceClip) -> str:
@@ -249,18 +326,17 @@ def _synthetic(
 ) -> Batch:
     """A frame and the same frame under a known backward field."""
     sampling = config.train.sampling
+    if len(item.trials.fields) and rng.random() < sampling.tracked:
+        return _tracked(item, rng)
     size = item.frames.shape[1]
     iod = eye_distance(item.landmarks)
-    field = np.zeros((size, size, 2), np.float32)
     if len(other.fields) and rng.random() < sampling.measured:
-        field += borrowed_field(item, other, rng)
+        field = borrowed_field(item, other, rng)
     else:
-        field += random_field(item.landmarks, size, rng)
+        field = random_field(item.landmarks, size, rng)
     low = sampling.amplitude_start[0] * (1 - progress) + sampling.amplitude_end[0] * progress
     high = sampling.amplitude_start[1] * (1 - progress) + sampling.amplitude_end[1] * progress
-    peak = float(np.percentile(np.hypot(field[..., 0], field[..., 1]), 99.5))
-    wanted = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * iod
-    field *= np.float32(wanted / max(peak, 1e-3))
+    field = _scaled(field, float(np.exp(rng.uniform(np.log(low), np.log(high)))) * iod)
     frame = item.frames[int(rng.integers(len(item.frames)))]
     template = _tensor(frame)
     backward = torch.from_numpy(field)
@@ -280,6 +356,34 @@ def _synthetic(
         flow=backward,
         flow_known=torch.tensor(True),
     )
+
+
+def _tracked(item: Material, rng: np.random.Generator) -> Batch:
+    """Frame 0 under one of its trial fields, the points where the tracker saw them."""
+    index = int(rng.integers(len(item.trials.fields)))
+    factor = np.float32(rng.uniform(0.7, 1.3))
+    size = item.frames.shape[1]
+    small = item.trials.fields[index].astype(np.float32)
+    field = np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)) * factor
+    template = _tensor(item.frames[0])
+    backward = torch.from_numpy(field)
+    eye = np.eye(2, dtype=np.float32)
+    start = item.tracks.start
+    return Batch(
+        template=template,
+        driving=warp(template[None], backward[None])[0].clamp(0, 1),
+        template_points=torch.from_numpy(start.copy()),
+        driving_points=torch.from_numpy(start + factor * item.trials.motion[index]),
+        driving_jacobians=torch.from_numpy(eye + factor * (item.trials.jacobians[index] - eye)),
+        flow=backward,
+        flow_known=torch.tensor(True),
+    )
+
+
+def _scaled(field: Array, peak: float) -> Array:
+    """Return the field with its strongest motion (but for outliers) at `peak` pixels."""
+    now = float(np.percentile(np.hypot(field[..., 0], field[..., 1]), 99.5))
+    return field * np.float32(peak / max(now, 1e-3))
 
 
 def warp(images: Tensor, backward: Tensor) -> Tensor:

@@ -201,8 +201,16 @@ class Trainer:
 
     def _adam(self, module: nn.Module) -> torch.optim.Adam:
         config = self.config.train
-        learning = [p for p in module.parameters() if p.requires_grad]
-        return torch.optim.Adam(learning, lr=config.learning_rate, betas=config.betas)
+        slow: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad:
+                slow_one = name.startswith("generator.dense_motion_network.mask.")
+                (slow if slow_one else others).append(parameter)
+        groups: list[dict[str, Any]] = [{"params": others}]
+        if slow:
+            groups.append({"params": slow, "factor": config.mask_rate})
+        return torch.optim.Adam(groups, lr=config.learning_rate, betas=config.betas)
 
     def _save(self, run: _Run, step: int, identity: dict[str, Any]) -> None:
         content: dict[str, Any] = {
@@ -235,7 +243,7 @@ class _Run:
     def set_rate(self, rate: float) -> None:
         for optimiser in (self.optimiser, self.critic_optimiser):
             for group in [] if optimiser is None else optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("factor", 1.0)
 
 
 def total_steps(config: FommConfig, clip_count: int) -> int:
