@@ -15,7 +15,7 @@ from mebench.metrics.frames import sample_indices
 from mebench.types import Image, Points
 
 _NAME = "dlib-face-recognition"
-_FRAMES = 3
+_FRAMES = 2
 _KEYS = ("identity_distance", "identity_cosine", "aed")
 
 

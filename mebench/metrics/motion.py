@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 MOVING_SHARE = 0.10
 """A pixel counts in a frame where it truly moves by more than this share of the clip's peak."""
-_FIT_STRIDE = 3
+_FIT_STRIDE = 5
 _NO_TRUTH = "the true flow of this pair is not known"
 
 
