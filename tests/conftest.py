@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from pathlib import Path
 
 import pytest
+
+from mebench.synthme.export import export
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,3 +18,13 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["MEBENCH_CACHE"] = str(home / "cache")
     os.environ["MEBENCH_CONFIG"] = str(home / "config.yaml")
     os.environ.pop("MEBENCH_WEIGHTS", None)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tiny SynthME export, made once for all workers; copy it before changing it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with (shared / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return export(shared / "tiny", preset="tiny", seed=0)

@@ -1,0 +1,145 @@
+"""The main job on a tiny export: the same seed gives the same record, also when it was cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mebench.errors import UsageError
+from mebench.record import Record, diff
+from mebench.runner import Place, RunSettings, run_baseline
+
+TINY = """
+id: tiny
+title: SynthME, tiny
+dataset: synthme
+synth: {preset: tiny, seed: 0}
+size: 64
+metrics: [pixel, motion]
+rank_by: flow_epe_px
+controls: [oracle, copy-template]
+"""
+QUICK = {"train.steps": "3", "train.sampling.fields_per_clip": "1"}
+
+
+@pytest.fixture(scope="session")
+def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("protocol") / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def settings(protocol: Path) -> RunSettings:
+    return RunSettings("fomm-prior", str(protocol), overrides=QUICK, limit=2)
+
+
+@pytest.fixture(scope="session")
+def first(settings: RunSettings, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("first")
+    run_baseline(settings, Place(place / "run", place / "cache", {"synthme": tiny}))
+    return place / "run"
+
+
+def test_a_run_leaves_what_it_promises(first):
+    record = Record.load(first / "record.json")
+    assert [row.id for row in record.controls] == ["untrained", "oracle", "copy-template"]
+    assert (first / "submission.zip").is_file()
+    assert record.dataset.pairs == 2
+    assert set(record.result.per_clip) == set(record.groups)
+    values = {row.id: row.metrics["flow_epe_px"].value for row in record.controls}
+    assert values["oracle"] < values["copy-template"]
+    assert record.result.metrics["flow_epe_px"].n == 2
+    assert record.made_by["config"]["train"]["steps"] == 3
+
+
+def test_a_second_run_elsewhere_gives_the_same_record(first, settings, tiny, tmp_path):
+    place = Place(tmp_path / "run", tmp_path / "cache", {"synthme": tiny}, jobs=2)
+    again = run_baseline(settings, place).record
+    assert diff(Record.load(first / "record.json"), again) == []
+
+
+def test_out_that_holds_a_run_is_refused_and_kept(first, settings):
+    before = (first / "record.json").read_bytes()
+    place = Place(first, first.parent / "cache")
+    with pytest.raises(UsageError, match="holds this run already; add --resume"):
+        run_baseline(settings, place)
+    other = RunSettings(**{**settings.__dict__, "seed": 1})
+    with pytest.raises(UsageError, match="holds a run with other settings"):
+        run_baseline(other, place, resume=True)
+    assert (first / "record.json").read_bytes() == before
+
+
+def test_out_that_holds_something_else_is_refused(settings, tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(UsageError, match="is not empty and holds no run"):
+        run_baseline(settings, Place(tmp_path, tmp_path / "cache"))
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+
+
+def start(out: Path, cache: Path, protocol: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mebench", "run", "baseline", "fomm-prior", "--jobs", "1"]
+    command += [
+        "--protocol",
+        str(protocol),
+        "--pairs",
+        "2",
+        "-s",
+        "train.steps=3",
+        "--out",
+        str(out),
+    ]
+    environment = {**os.environ, "MEBENCH_CACHE": str(cache)}
+    return subprocess.Popen(
+        [*command, *more],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def cut(process: subprocess.Popen[str], reached: list[Path], how: signal.Signals) -> int:
+    """Stop the process as soon as one of the places exists."""
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        if any(place.exists() for place in reached):
+            os.killpg(process.pid, how)
+            break
+        time.sleep(0.02)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def test_cut_in_every_stage_and_resumed_it_ends_in_the_same_record(first, protocol, tmp_path):
+    out, cache = tmp_path / "run", tmp_path / "cache"
+    pair = next(iter(Record.load(first / "record.json").groups))
+    moments = [
+        (out / "data" / "casme2", signal.SIGKILL),
+        (out / "training", signal.SIGINT),
+        (out / "submission" / "frames" / pair, signal.SIGKILL),
+        (cache / "described", signal.SIGINT),
+        (out / "controls" / "untrained" / "frames" / pair, signal.SIGKILL),
+    ]
+    resume: list[str] = []
+    for place, how in moments:
+        code = cut(start(out, cache, protocol, *resume), [place], how)
+        assert code == (130 if how is signal.SIGINT else -signal.SIGKILL), place
+        assert not (out / "record.json").exists()
+        resume = ["--resume"]
+    last = start(out, cache, protocol, *resume)
+    stdout, stderr = last.communicate(timeout=200)
+    assert last.returncode == 0, stderr
+    assert "Facial-prior FOMM" in stdout
+    assert diff(Record.load(first / "record.json"), Record.load(out / "record.json")) == []
+    page = (out / "report.html").read_text()
+    assert page.count("<article>") == 2
+    assert json.loads((out / "run.json").read_text())["seed"] == 0
