@@ -1,8 +1,7 @@
 """Dense sub-pixel motion of a face clip, and the head's part of it.
 
-DIS (Kroeger et al., ECCV 2016) finds the motion but shrinks it by a third on skin; one regularised
-least-squares step on a B-spline lattice gives most of that back. The metrics use another estimator,
-so that method and judge make different errors.
+DIS (Kroeger et al., ECCV 2016) down to its finest scale: a coarser one shrinks sub-pixel motion by
+a third. The metrics use another estimator, so that method and judge make different errors.
 """
 
 from __future__ import annotations
@@ -12,12 +11,8 @@ from contextlib import contextmanager
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.ndimage import gaussian_filter1d
-from scipy.sparse.linalg import splu
-from torch.nn import functional
 
 from mebench.methods.fomm.points import eye_distance
 from mebench.types import Frames, Points
@@ -25,15 +20,10 @@ from mebench.types import Frames, Points
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
 
-_FLOW_SIZE = 256
+_FLOW_SIZE = 192
+_SMOOTHNESS = 30.0
 _TEXTURE = 0.25
 _TUKEY_ROUNDS = 8
-_KNOT_STEP = 4
-_SLOPE = 0.06
-"""How much flow changes from pixel to pixel (standard deviation): the smoothness of the lattice."""
-_REST = 0.3
-"""How far DIS is off (standard deviation, pixels)."""
-_LEAST_NOISE = 0.6
 
 
 @contextmanager
@@ -56,12 +46,11 @@ def dense_flow(gray: Array, smooth: float) -> Array:
         gray: the frames.
         smooth: standard deviation of the average over time that is taken first, in frames.
     """
-    noise = _noise(gray)
     if smooth > 0 and len(gray) > 1:
         gray = gaussian_filter1d(gray, smooth, axis=0, mode="nearest")
     with single_thread():
-        coarse = _dis(gray)
-    return _refined(gray, coarse, noise)
+        flow = _dis(gray)
+    return flow
 
 
 def texture(gray: Array) -> Array:
@@ -183,14 +172,6 @@ def _tukey(design: Double, values: Double, base: Double, floor: float) -> Double
     return fit
 
 
-def _noise(gray: Array) -> float:
-    """Standard deviation of a pixel over time that is not motion: between neighbour frames."""
-    if len(gray) < 2:
-        return _LEAST_NOISE
-    change = np.abs(np.diff(gray[: min(len(gray), 16)], axis=0))
-    return 2 * max(_LEAST_NOISE / 2, float(np.median(change)) / 0.954)
-
-
 def _dis(gray: Array) -> Array:
     height, width = gray.shape[1:]
     factor = max(1.0, _FLOW_SIZE / height)
@@ -203,8 +184,9 @@ def _dis(gray: Array) -> Array:
         return np.asarray(np.clip((big - low) * gain + 10, 0, 255).round(), np.uint8)
 
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    engine.setFinestScale(1)
+    engine.setFinestScale(0)
     engine.setPatchStride(3)
+    engine.setVariationalRefinementAlpha(_SMOOTHNESS)
     first = eight_bit(gray[0])
     flows = np.zeros((len(gray), height, width, 2), np.float32)
     for index in range(1, len(gray)):
@@ -212,67 +194,3 @@ def _dis(gray: Array) -> Array:
         small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
         flows[index] = small / np.float32(factor)
     return flows
-
-
-def _refined(gray: Array, coarse: Array, noise: float) -> Array:
-    """One Gauss-Newton step on the brightness difference that DIS leaves, all frames at once."""
-    count, height, width = gray.shape
-    soft = np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in gray.astype(np.float32)])
-    first = soft[0]
-    gx = cv2.Sobel(first, cv2.CV_32F, 1, 0, ksize=3) / 8
-    gy = cv2.Sobel(first, cv2.CV_32F, 0, 1, ksize=3) / 8
-    lattice = sparse.kron(_splines(height), _splines(width)).tocsr()
-    slopes = [sparse.diags_array(g.ravel().astype(np.float64)) @ lattice for g in (gx, gy)]
-    design = sparse.hstack(slopes).tocsr()
-    weighted = (design.T / noise**2).tocsr()
-    prior = _smoothness(_splines(height).shape[1], _splines(width).shape[1])
-    solver = splu((weighted @ design + prior).tocsc())
-    rest = (_moved(soft, coarse) - first).reshape(count, -1)
-    flat = first.ravel()
-    # A lamp's flicker scales the whole frame; it is no motion.
-    rest = rest - (rest @ flat / float(flat @ flat))[:, None] * flat
-    knots = -solver.solve(np.asarray(weighted @ rest.T.astype(np.float64)))
-    n = lattice.shape[1]
-    step = np.stack([(lattice @ part).T for part in (knots[:n], knots[n:])], -1)
-    refined: Array = coarse + step.reshape(count, height, width, 2).astype(np.float32)
-    return refined - refined[:1]
-
-
-def _splines(n: int) -> sparse.csr_array:
-    """(n, knots): values of cubic B-splines on a line of n pixels."""
-    knots = int(np.ceil((n - 1) / _KNOT_STEP)) + 3
-    at = np.arange(n) / _KNOT_STEP
-    left = np.clip(np.floor(at).astype(int), 0, knots - 4)
-    f = at - left
-    weights = [(1 - f) ** 3, 3 * f**3 - 6 * f**2 + 4, -3 * f**3 + 3 * f**2 + 3 * f + 1, f**3]
-    rows = np.tile(np.arange(n), 4)
-    columns = np.concatenate([left + k for k in range(4)])
-    return sparse.csr_array((np.concatenate(weights) / 6, (rows, columns)), shape=(n, knots))
-
-
-def _smoothness(tall: int, wide: int) -> sparse.csc_array:
-    def steps(n: int) -> sparse.dia_array:
-        ones = np.ones(n) / _KNOT_STEP
-        return sparse.diags_array([-ones[1:], ones[1:]], offsets=[0, 1], shape=(n - 1, n))
-
-    across = sparse.kron(sparse.eye_array(tall), steps(wide))
-    down = sparse.kron(steps(tall), sparse.eye_array(wide))
-    one = (across.T @ across + down.T @ down) / _SLOPE**2
-    one = one + sparse.eye_array(tall * wide) / _REST**2
-    return sparse.block_diag([one, one]).tocsc()
-
-
-def _moved(images: Array, flow: Array) -> Array:
-    """Read each image at its pixels plus flow, bicubic; OpenCV would round to 1/32 pixel."""
-    height, width = images.shape[1:]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    unit = np.array([2 / (width - 1), 2 / (height - 1)], np.float32)
-    grid = torch.from_numpy((np.stack([x, y], -1) + flow) * unit - np.float32(1))
-    read = functional.grid_sample(
-        torch.from_numpy(images)[:, None],
-        grid,
-        mode="bicubic",
-        padding_mode="border",
-        align_corners=True,
-    )
-    return np.asarray(read[:, 0].numpy())

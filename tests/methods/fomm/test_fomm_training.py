@@ -97,7 +97,8 @@ def test_a_folder_of_another_run_is_refused(trained, tiny, clips):
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny, clips, tmp_path):
     data = tiny.model_dump()
-    data["train"].update(learning_rate=1e30, motion_first=0.0)
+    data["train"]["motion_first"] = 0.0
+    data["train"]["losses"]["pixel"] = 1e300
     with pytest.raises(MebenchError, match=r"training step \d: loss .*learning_rate"):
         _fit(FommConfig.model_validate(data), clips, tmp_path)
 
