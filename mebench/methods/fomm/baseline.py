@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mebench import spec
+from mebench import spec, weights
 from mebench.errors import UsageError, WeightsError
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import Networks, build
+from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
 from mebench.methods.fomm.sampling import clip_digest
 from mebench.methods.fomm.tracks import Tracks
 from mebench.methods.fomm.training import Trainer
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
 
 _TRACKS_KEPT = 256
+_VGG_LAYERS = 5
 
 
 class FommPrior(Baseline):
@@ -125,7 +127,9 @@ def _trained_configuration(found: Any, path: Path) -> FommConfig:
         raise WeightsError(f"{error}; it comes from another version, train again") from error
 
 
-def _perceptual(weight: float) -> Any:
+def _perceptual(weight: float) -> PerceptualLoss | None:
     if weight == 0:
         return None
-    raise WeightsError("train.losses.perceptual needs VGG19 weights, which are not in the store")
+    network = Vgg19()
+    network.load_torchvision(weights.load_state("vgg19"))
+    return PerceptualLoss([weight] * _VGG_LAYERS, network=network)
