@@ -27,9 +27,9 @@ from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
 from mebench.scoring import (
     ScoringOptions,
     check_order,
+    one_thread,
     requirement_of,
     score_submission,
-    use_one_thread,
     weights_in_use,
 )
 from mebench.spec import digest
@@ -249,8 +249,8 @@ def _generate(
 
 
 def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:
-    use_one_thread()
-    return method.generate(data.templates[pair.template], data.driving[pair.driving])
+    with one_thread():
+        return method.generate(data.templates[pair.template], data.driving[pair.driving])
 
 
 def _oracle_pair(data: ProtocolData, pair: Pair) -> Frames:

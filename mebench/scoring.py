@@ -6,7 +6,8 @@ import hashlib
 import math
 import pickle
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -142,7 +143,13 @@ def _measure(
 def _measure_pair(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> tuple[str, list[Any]]:
-    use_one_thread()
+    with one_thread():
+        return _measured_pair(submission, pair, data, options)
+
+
+def _measured_pair(
+    submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
+) -> tuple[str, list[Any]]:
     frames = submission.frames(pair)
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
@@ -195,13 +202,21 @@ def _keep(cache: Path, key: str, value: Any) -> None:
         temporary.write_bytes(pickle.dumps(value))
 
 
-def use_one_thread() -> None:
-    """Keep this process to one thread: workers share the cores, and sums keep their order."""
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the block to one thread: workers share the cores, and sums keep their order."""
     import cv2
     import torch
 
+    before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        # Training in this process must not depend on what was scored before it.
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
 
 
 def _add_clip_values(
