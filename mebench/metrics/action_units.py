@@ -300,7 +300,7 @@ class ActionUnitConsistency(Metric):
         if described.weak:
             peak = 100 * float(np.abs(au_curves(described.driving)).max())
             reason = (
-                f"driving clip too weak: peak AU {peak:.2f} % IOD, needs {100 * WEAK_DRIVING} %"
+                f"driving clip too weak: peak AU {peak:.2f} % IOD, needs {100 * WEAK_DRIVING:.2f} %"
             )
             return dict.fromkeys(keys, Missing(reason))
         if described.still:

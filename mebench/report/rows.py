@@ -195,11 +195,11 @@ def _notes(records: Sequence[Record], rows: Sequence[MethodRow], keys: Sequence[
         "columns."
     )
     missing = {
-        f"{row.id} {key}: {reason}"
+        f"without {key}: {place}: {reason}"
         for row in rows
         for key in keys
         if key in row.metrics
-        for reason in row.metrics[key].failed.values()
+        for place, reason in row.metrics[key].failed.items()
     }
     notes += sorted(missing)[:12]
     notes += [note for record in records for note in record.notes]
