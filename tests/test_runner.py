@@ -26,7 +26,7 @@ metrics: [pixel, motion]
 rank_by: flow_epe_px
 controls: [oracle, copy-template]
 """
-QUICK = {"train.steps": "3", "train.sampling.fields_per_clip": "1"}
+QUICK = {"train.steps": "3"}
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +119,7 @@ def cut(process: subprocess.Popen[str], reached: list[Path], how: signal.Signals
     return process.returncode
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_cut_in_every_stage_and_resumed_it_ends_in_the_same_record(first, protocol, tmp_path):
     out, cache = tmp_path / "run", tmp_path / "cache"
