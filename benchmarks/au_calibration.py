@@ -22,7 +22,7 @@ from mebench.metrics.action_units import ActionUnitConsistency
 from mebench.metrics.base import Case, Metric
 from mebench.metrics.motion import TrueMotion
 from mebench.metrics.temporal import Temporal
-from mebench.preprocess.region_motion import MotionCache
+from mebench.preprocess.motion_cache import MotionCache
 from mebench.synthme.expression import Expression
 from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance

@@ -153,19 +153,8 @@ def _measured_pair(
     frames = submission.frames(pair)
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
-    keys = [
-        digest(
-            [
-                type(f).__name__,
-                dict(f.weights),
-                pixels,
-                pair.key,
-                _basis(data),
-                code_digest(*_ROOMS),
-            ]
-        )
-        for f in families
-    ]
+    basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
+    keys = [digest([type(f).__name__, dict(f.weights), *basis]) for f in families]
     found = [_cached(options.cache, key) for key in keys]
     if any(value is None for value in found):
         driving = data.driving[pair.driving]

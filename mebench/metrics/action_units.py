@@ -27,7 +27,8 @@ from mebench.facs.regions import (
 )
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.preprocess.flow import Engine
-from mebench.preprocess.region_motion import MotionCache, RegionMotion, shared_cache
+from mebench.preprocess.motion_cache import MotionCache, shared_cache
+from mebench.preprocess.region_motion import RegionMotion
 from mebench.types import ActionUnit
 
 Array = NDArray[np.float64]

@@ -130,7 +130,7 @@ def build_metrics(
         found = metric_class(family)
         accepted = inspect.signature(found).parameters
         if "store" in accepted and "store" not in options:
-            from mebench.preprocess.region_motion import MotionCache
+            from mebench.preprocess.motion_cache import MotionCache
 
             options["store"] = MotionCache(cache / "motion" if cache is not None else None)
         built.append(found(**{k: v for k, v in options.items() if k in accepted}))

@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 
 from mebench.metrics.action_units import au_curves, match_lengths
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
-from mebench.preprocess.canonical import IOD, apply, canonical_transform, invert
+from mebench.preprocess.canonical import (
+    IOD,
+    Canvas,
+    apply,
+    canonical_transform,
+    invert,
+    prepare_canvas,
+)
 from mebench.preprocess.flow import Engine, fit_similarity
-from mebench.preprocess.region_motion import MotionCache, MotionField, shared_cache
+from mebench.preprocess.motion_cache import MotionCache, shared_cache
+from mebench.preprocess.region_motion import RegionMotion
+from mebench.types import Frames, Points
 
 Array = NDArray[np.float64]
 
@@ -146,13 +155,13 @@ class TrueMotion(Metric):
             return nothing
         reference = case.reference
         length = match_lengths(len(case.generated), len(reference.frames), case.pair.key)
-        made, field = self.store.field(case.generated, landmarks, fps)
-        right = self.store.motion(reference.frames, landmarks, fps, expect_field=True)
+        canvas = prepare_canvas(case.generated[0], landmarks)
+        pixels, weights = _hull_pixels(canvas, case.generated.shape[1:3])
+        made, measured = self._motion(case.generated, landmarks, fps, pixels, keep=False)
+        right, seen = self._motion(reference.frames, landmarks, fps, pixels, keep=True)
         gap = au_curves(made.vectors[:length]) - au_curves(right.vectors[:length])
         rmse = float(np.sqrt((gap**2).mean()))
-        pixels, weights = _hull_pixels(field, case.generated.shape[1:3])
-        measured = field.at(pixels.astype(np.float64))[:length]
-        seen = self.store.displacements(reference.frames, landmarks, fps, pixels)[:length]
+        measured, seen = measured[:length], seen[:length]
         truth = None
         if reference.flow is not None:
             x, y = pixels.T
@@ -161,6 +170,13 @@ class TrueMotion(Metric):
         true_epe, true_size, frames = _error(measured, truth)
         seen_epe, seen_size, _ = _error(measured, seen)
         return MotionError(true_epe, true_size, frames, iod_px, rmse, seen_epe, seen_size)
+
+    def _motion(
+        self, frames: Frames, landmarks: Points, fps: float, pixels: NDArray[np.int64], keep: bool
+    ) -> tuple[RegionMotion, Array]:
+        """Return a clip's region motion, and its displacements at `pixels`."""
+        motion = self.store.motion(frames, landmarks, fps, expect_field=True)
+        return motion, self.store.displacements(frames, landmarks, fps, pixels, keep=keep)
 
     def clip_values(self, described: MotionError) -> Mapping[str, Value]:
         """Return the values of one case; `Missing` where there is nothing to compare with."""
@@ -183,13 +199,13 @@ class TrueMotion(Metric):
 
 
 def _hull_pixels(
-    field: MotionField, size: tuple[int, int]
+    canvas: Canvas, size: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the pixels (N, 2) inside the eroded face hull, and their weights in a head fit."""
     height, width = size
     xs, ys = np.meshgrid(np.arange(width), np.arange(height))
     pixels = np.stack([xs.ravel(), ys.ravel()], axis=1)
-    hull, weight = field.canvas.sample(pixels)
+    hull, weight = canvas.sample(pixels)
     sparse = (pixels % _FIT_STRIDE == 0).all(axis=1)
     return pixels[hull], (weight * sparse)[hull]
 

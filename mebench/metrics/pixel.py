@@ -17,8 +17,8 @@ PSNR_CAP_DB = 100.0
 """What equal frames get; at 256 x 256, two of 196608 values off by one are 98 dB."""
 _RADIUS = 5
 _SIGMA = 1.5
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+_C1 = np.float32((0.01 * 255) ** 2)
+_C2 = np.float32((0.03 * 255) ** 2)
 _NO_REFERENCE = "the protocol has no reference frames"
 
 
@@ -50,30 +50,33 @@ def ssim(image: Image, other: Image) -> float:
     Range: -1..1, higher is better.
     Source: Wang et al., Image quality assessment, IEEE TIP 2004, equation 13.
     """
-    x, y = image.astype(np.float64), other.astype(np.float64)
+    # Values near 0 keep their variance in single precision; whole ones keep their squares exact.
+    middle = np.float32(round(float(image.mean() + other.mean()) / 2))
+    x, y = image.astype(np.float32) - middle, other.astype(np.float32) - middle
     mean_x, mean_y = _blur(x), _blur(y)
-    var_x = _blur(x * x) - mean_x * mean_x
-    var_y = _blur(y * y) - mean_y * mean_y
+    centred = mean_x * mean_x + mean_y * mean_y
+    variances = _blur(x * x + y * y) - centred
     covariance = _blur(x * y) - mean_x * mean_y
+    mean_x, mean_y = mean_x + middle, mean_y + middle
     top = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
-    bottom = (mean_x * mean_x + mean_y * mean_y + _C1) * (var_x + var_y + _C2)
+    bottom = (mean_x * mean_x + mean_y * mean_y + _C1) * (variances + _C2)
     inside = slice(_RADIUS, -_RADIUS)
-    return float(np.mean((top / bottom)[inside, inside]))
+    return float(np.mean((top / bottom)[inside, inside], dtype=np.float64))
 
 
-def _kernel() -> NDArray[np.float64]:
+def _kernel() -> NDArray[np.float32]:
     offsets = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
     weights = np.exp(-0.5 * (offsets / _SIGMA) ** 2)
-    normalised: NDArray[np.float64] = weights / weights.sum()
+    normalised: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
     return normalised
 
 
 _KERNEL = _kernel()
 
 
-def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    blurred = cv2.sepFilter2D(image, cv2.CV_64F, _KERNEL, _KERNEL, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(blurred, dtype=np.float64)
+def _blur(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    blurred = cv2.sepFilter2D(image, cv2.CV_32F, _KERNEL, _KERNEL, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, dtype=np.float32)
 
 
 class Pixel(Metric):

@@ -3,8 +3,8 @@
 The clip is brought to a canonical frame by one similarity (eye centres to fixed places, IOD 96
 pixels); flow runs from frame 0 to frame t. The head's motion is a similarity fitted to the flow of
 textured skin by robust regression, at half size; frame t is warped with it and the flow computed
-again in full. A mere subtraction would turn head motion into a false expression wherever skin is
-too smooth to show it.
+again in full, from the first flow on. A mere subtraction would turn head motion into a false
+expression wherever skin is too smooth to show it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ from mebench.types import Frames, Image
 
 Engine = Literal["farneback", "dis"]
 
-_FARNEBACK = (0.5, 3, 15, 3, 5, 1.1)
+_WINDOW, _POLYNOMIAL = 15, (5, 1.1)
+_COARSE_LEVELS = 2
+_ITERATIONS = 2
 _TUKEY_STEPS = 6
 _TUKEY_FLOOR = 0.002
 _FIT_STRIDE = 4
-_REFINE_SIGMA = 3.0
+_REFINE_ALPHA = 9.8
+"""Smoothness at half size; end-point errors are those of OpenCV's 20 at full size."""
+_REFINE_SIGMA = 1.5
 _REFINE_FLOOR = 0.02
 
 
@@ -49,12 +53,12 @@ class FrameFlow:
     Attributes:
         flow: (h, w, 2) float32 on the canvas, head motion removed, x right, y down, IOD.
         rigid: (4,) head motion: shift x, shift y of the face centre (IOD), log scale, turn (rad).
-        refined: (h, w, 2) the flow refined pixel by pixel, where asked for, else `flow`.
+        refined: (h/2, w/2, 2) the flow refined pixel by pixel, at half size; None unless asked for.
     """
 
     flow: FloatArray
     rigid: Matrix
-    refined: FloatArray
+    refined: FloatArray | None = None
 
 
 def fit_similarity(
@@ -68,30 +72,47 @@ def fit_similarity(
     Shapes: points (N, 2), flow (N, 2), weights (N,).
     Units: points and flow in IOD.
     """
-    current: Matrix = weights.astype(np.float64)
-    target = flow.astype(np.float64)
-    fit = _weighted_similarity(points, target, current)
+    given: Matrix = weights.astype(np.float64)
+    # As complex numbers a similarity is u = grow · z + shift, and all its sums are one product.
+    centre = given @ points / given.sum()
+    z, u = _complex(points - centre), _complex(flow)
+    turned = z.conj() * u
+    parts = (np.ones(len(z)), z.real, z.imag, u.real, u.imag, _square(z), turned.real, turned.imag)
+    terms = np.stack(parts)
+    grow, shift = _weighted_similarity(terms, given)
     for _ in range(_TUKEY_STEPS):
-        residual = np.linalg.norm(apply(fit, points) - points - target, axis=1)
-        cutoff = 2.5 * max(_TUKEY_FLOOR, 1.4826 * float(np.median(residual)))
-        tukey = np.where(residual < cutoff, (1.0 - (residual / cutoff) ** 2) ** 2, 0.0)
-        current = (weights * tukey).astype(np.float64)
+        residual = _square(grow * z + shift - u)
+        cutoff = 2.5 * max(_TUKEY_FLOOR, 1.4826 * _root_median(residual))
+        current: Matrix = given * np.maximum(1.0 - residual / cutoff**2, 0.0) ** 2
         if current.sum() <= 0.0:
             break
-        fit = _weighted_similarity(points, target, current)
-    return fit
+        grow, shift = _weighted_similarity(terms, current)
+    shift -= grow * complex(*centre)
+    return np.array(
+        [[1.0 + grow.real, -grow.imag, shift.real], [grow.imag, 1.0 + grow.real, shift.imag]]
+    )
 
 
-def _weighted_similarity(points: Matrix, flow: Matrix, weights: Matrix) -> Matrix:
-    total = weights.sum()
-    centre = weights @ points / total
-    shift = weights @ flow / total
-    x, u = points - centre, flow - shift
-    spread = weights @ (x * x).sum(axis=1)
-    grow = weights @ (x * u).sum(axis=1) / spread
-    turn = weights @ (x[:, 0] * u[:, 1] - x[:, 1] * u[:, 0]) / spread
-    linear = np.array([[1.0 + grow, -turn], [turn, 1.0 + grow]])
-    return np.column_stack([linear, centre + shift - linear @ centre])
+def _weighted_similarity(terms: Matrix, weights: Matrix) -> tuple[complex, complex]:
+    total, zx, zy, ux, uy, size, along, across = (float(v) for v in terms @ weights)
+    z, u = complex(zx, zy) / total, complex(ux, uy) / total
+    grow = (complex(along, across) - total * z.conjugate() * u) / (size - total * abs(z) ** 2)
+    return grow, u - grow * z
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    pairs = np.asarray(points, np.float64)
+    return pairs[..., 0] + 1j * pairs[..., 1]
+
+
+def _square(values: NDArray[np.complex128]) -> Matrix:
+    length: Matrix = values.real**2 + values.imag**2
+    return length
+
+
+def _root_median(squares: Matrix) -> float:
+    middle = [(len(squares) - 1) // 2, len(squares) // 2]
+    return float(np.sqrt(np.partition(squares, middle)[middle]).mean())
 
 
 def stabilised_flow(
@@ -99,23 +120,26 @@ def stabilised_flow(
 ) -> Iterator[FrameFlow]:
     """Yield the motion of every frame against frame 0, head motion removed; no smoothing over time.
 
-    `refine` adds a pixelwise flow: variational refinement, then a confidence-weighted Gaussian
-    (σ 3 px). It is nearer to the truth at single pixels; the region means need no such help.
+    `refine` adds a pixelwise flow at half size: variational refinement, then a confidence-weighted
+    Gaussian (σ 3 canonical px). It is nearer to the truth at single pixels; the region means need
+    no such help.
 
     Shapes: frames (T, H, W, 3); T results, the first of them zero.
     Units: IOD.
     """
     run = _engine(engine)
-    height, width = canvas.weight.shape
+    height, width = size = canvas.weight.shape
     shift = np.array(canvas.origin)
-    nothing = np.zeros((height, width, 2), np.float32)
-    still = FrameFlow(nothing, np.zeros(4), nothing)
+    coarse = np.zeros((height // 2, width // 2, 2), np.float32)
+    still = FrameFlow(np.zeros((*size, 2), np.float32), np.zeros(4), coarse if refine else None)
     first = np.asarray(frames[0])
-    base = warp_canonical(
-        grey_of(first, canvas.to_canonical), canvas.to_canonical, shift, (width, height)
-    )
-    fit = _Fit(canvas)
+
+    def warped(grey: FloatArray, matrix: Matrix) -> FloatArray:
+        return warp_canonical(grey, matrix, shift, (width, height))
+
+    base = warped(grey_of(first, canvas.to_canonical), canvas.to_canonical)
     small = _halved(base)
+    fit = _Fit(canvas)
     yield still
     for index in range(1, len(frames)):
         frame = np.asarray(frames[index])
@@ -123,16 +147,14 @@ def stabilised_flow(
             yield still
             continue
         grey = grey_of(frame, canvas.to_canonical)
-        moved = warp_canonical(grey, canvas.to_canonical, shift, (width, height))
-        head = fit(_doubled(run(small, _halved(moved)), (width, height)))
-        straight = compose(invert(head), canvas.to_canonical)
-        moved = warp_canonical(grey, straight, shift, (width, height))
-        flow = run(base, moved)
+        begun = _doubled(run(small, _halved(warped(grey, canvas.to_canonical)), None))
+        head = fit(begun)
+        moved = warped(grey, compose(invert(head), canvas.to_canonical))
+        flow = run(base, moved, fit.straight(begun, head))
         rest = fit(flow)
-        whole = fit.remove(flow, rest)
-        fine = whole
+        whole, fine = fit.removed(flow, rest), None
         if refine:
-            fine = fit.remove(_refine(base, moved, flow, canvas.confidence), rest)
+            fine = fit.removed(_refine(base, moved, flow, canvas.confidence), rest, step=2)
         yield FrameFlow(whole, _rigid_parameters(compose(head, rest)), fine)
 
 
@@ -141,14 +163,13 @@ class _Fit:
 
     def __init__(self, canvas: Canvas) -> None:
         height, width = canvas.weight.shape
-        ys, xs = np.mgrid[0:height, 0:width].astype(np.float64)
-        self.grid = np.stack([xs, ys], axis=-1) + np.array(canvas.origin)
+        self.origin = np.array(canvas.origin, np.float64)
         sparse = np.zeros((height, width), bool)
         sparse[::_FIT_STRIDE, ::_FIT_STRIDE] = True
         self.used = sparse & (canvas.weight > 0)
-        self.points = self.grid[self.used] / IOD
+        rows, columns = np.nonzero(self.used)
+        self.points = (np.stack([columns, rows], axis=1) + self.origin) / IOD
         self.weights = canvas.weight[self.used].astype(np.float64)
-        self.grid32 = self.grid.astype(np.float32)
 
     def __call__(self, flow: FloatArray) -> Matrix:
         """Return the (2, 3) head motion in canonical pixels of a `flow` in pixels."""
@@ -157,12 +178,28 @@ class _Fit:
         fit = fit_similarity(self.points, flow[self.used] / IOD, self.weights)
         return np.column_stack([fit[:, :2], fit[:, 2] * IOD])
 
-    def remove(self, flow: FloatArray, head: Matrix) -> FloatArray:
-        """Return `flow` (pixels) less the motion of `head`, in IOD."""
-        linear = (head[:, :2] - np.eye(2)).astype(np.float32)
-        rigid = self.grid32 @ linear.T + head[:, 2].astype(np.float32)
-        rest: FloatArray = (flow - rigid) / np.float32(IOD)
+    def removed(self, flow: FloatArray, head: Matrix, step: int = 1) -> FloatArray:
+        """Return `flow` (pixels), known at every `step` pixels, less the motion of `head`, IOD."""
+        rest: FloatArray = (flow - self._shift(flow, head, step)) / np.float32(IOD)
         return rest
+
+    def straight(self, flow: FloatArray, head: Matrix) -> FloatArray:
+        """Return the `flow` (pixels) that is left after every frame was warped back by `head`."""
+        back = invert(head)
+        turned = flow @ back[:, :2].T.astype(np.float32)
+        return np.asarray(turned + self._shift(flow, back, 1), np.float32)
+
+    def _shift(self, flow: FloatArray, motion: Matrix, step: int) -> FloatArray:
+        height, width = flow.shape[:2]
+        # A pixel at half size lies between two pixels of the full one.
+        x, y = (
+            (step * np.arange(n) + (step - 1) / 2 + start)[:, None]
+            for n, start in zip((width, height), self.origin, strict=True)
+        )
+        linear = motion[:, :2] - np.eye(2)
+        columns, rows = x * linear[:, 0], y * linear[:, 1] + motion[:, 2]
+        shift: FloatArray = columns.astype(np.float32)[None, :] + rows.astype(np.float32)[:, None]
+        return shift
 
 
 def _halved(image: FloatArray) -> FloatArray:
@@ -171,7 +208,8 @@ def _halved(image: FloatArray) -> FloatArray:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _doubled(flow: FloatArray, size: tuple[int, int]) -> FloatArray:
+def _doubled(flow: FloatArray) -> FloatArray:
+    size = (2 * flow.shape[1], 2 * flow.shape[0])
     return 2 * np.asarray(cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -182,7 +220,7 @@ def _rigid_parameters(head: Matrix) -> Matrix:
     return np.array([shift[0], shift[1], np.log(abs(turn)), np.angle(turn)])
 
 
-def _engine(name: Engine) -> Callable[[FloatArray, FloatArray], FloatArray]:
+def _engine(name: Engine) -> Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]:
     if name == "farneback":
         return _farneback
     if name == "dis":
@@ -190,13 +228,16 @@ def _engine(name: Engine) -> Callable[[FloatArray, FloatArray], FloatArray]:
     raise DatasetError(f"flow '{name}' is not known; choose 'farneback' or 'dis'")
 
 
-def _farneback(base: FloatArray, moved: FloatArray) -> FloatArray:
-    nothing: Any = None
-    flow = cv2.calcOpticalFlowFarneback(base, moved, nothing, *_FARNEBACK, 0)
+def _farneback(base: FloatArray, moved: FloatArray, begun: FloatArray | None) -> FloatArray:
+    start: Any = begun
+    levels, flags = (_COARSE_LEVELS, 0) if begun is None else (0, cv2.OPTFLOW_USE_INITIAL_FLOW)
+    flow = cv2.calcOpticalFlowFarneback(
+        base, moved, start, 0.5, levels, _WINDOW, _ITERATIONS, *_POLYNOMIAL, flags
+    )
     return np.asarray(flow, np.float32)
 
 
-def _dis(base: FloatArray, moved: FloatArray) -> FloatArray:
+def _dis(base: FloatArray, moved: FloatArray, begun: FloatArray | None) -> FloatArray:
     nothing: Any = None
     images = _bytes(base), _bytes(moved)
     threads = cv2.getNumThreads()
@@ -213,12 +254,15 @@ def _refine(
     base: FloatArray, moved: FloatArray, flow: FloatArray, confidence: FloatArray
 ) -> FloatArray:
     solver = cv2.VariationalRefinement.create()
-    x, y = (np.ascontiguousarray(flow[..., axis]) for axis in (0, 1))
-    x, y = (np.asarray(f, np.float32) for f in solver.calcUV(_bytes(base), _bytes(moved), x, y))
-    share = confidence + np.float32(_REFINE_FLOOR)
+    solver.setAlpha(_REFINE_ALPHA)
+    half = _halved(flow) / np.float32(2)
+    x, y = (np.ascontiguousarray(half[..., axis]) for axis in (0, 1))
+    images = _bytes(_halved(base)), _bytes(_halved(moved))
+    x, y = (np.asarray(f, np.float32) for f in solver.calcUV(*images, x, y))
+    share = _halved(confidence) + np.float32(_REFINE_FLOOR)
     spread = np.stack([x * share, y * share, share], axis=-1)
     spread = np.asarray(cv2.GaussianBlur(spread, (0, 0), _REFINE_SIGMA), np.float32)
-    return np.asarray(spread[..., :2] / spread[..., 2:], np.float32)
+    return np.asarray(2 * spread[..., :2] / spread[..., 2:], np.float32)
 
 
 def _bytes(grey: FloatArray) -> Image:

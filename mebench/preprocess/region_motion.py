@@ -1,18 +1,11 @@
 """The motion of a face's regions over a clip: a small array that every motion metric reads.
 
-`region_motion` is a pure function of pixels and landmarks; `MotionCache` keeps its results by
-content, so that a driving clip is analysed once however many methods are scored on it.
+A pure function of pixels and landmarks; `mebench.preprocess.motion_cache` keeps its results.
 """
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,17 +14,14 @@ from scipy.ndimage import gaussian_filter1d
 
 from mebench.errors import DatasetError
 from mebench.facs.regions import SIGN, SITES, site_discs
-from mebench.io.files import atomic_path
 from mebench.preprocess.canonical import IOD, Canvas, FloatArray, Matrix, prepare_canvas
 from mebench.preprocess.flow import Engine, stabilised_flow
-from mebench.types import FaceClip, Frames
+from mebench.types import Frames
 
 SMOOTH_SIGMA = 1.5
 """Gaussian smoothing over time, frames."""
 
-_VERSION = "region-motion/1"
 _TEXTURE_FLOOR = 0.05
-_FIELD_STRIDE = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ class RegionMotion:
 
 @dataclass(frozen=True)
 class MotionField:
-    """Dense refined motion of one clip on every second pixel of its canvas, IOD, not smoothed.
+    """Dense refined motion of one clip at half the size of its canvas, IOD, not smoothed.
 
     Attributes:
         canvas: where the field lies.
@@ -78,7 +68,7 @@ class MotionField:
         """
         matrix = self.canvas.to_canonical
         places = np.asarray(pixels, np.float64) @ matrix[:, :2].T + matrix[:, 2]
-        places = (places - np.array(self.canvas.origin)) / _FIELD_STRIDE
+        places = (places - np.array(self.canvas.origin) - 0.5) / 2.0
         rows = _as_rows(places[:, 0]), _as_rows(places[:, 1])
         border = cv2.BORDER_REPLICATE
         canonical = np.stack(
@@ -123,18 +113,27 @@ def region_motion(
     Raises:
         DatasetError: for a clip without frames or landmarks that are no face.
     """
-    return analyse(frames, landmarks, fps, flow=flow, field=False)[0]
+    return _analyse(frames, landmarks, fps, flow, refine=False)[0]
 
 
-def analyse(
+def dense_motion(
     frames: Frames,
     landmarks: NDArray[np.floating],
     fps: float,
     *,
     flow: Engine = "farneback",
-    field: bool = True,
-) -> tuple[RegionMotion, MotionField | None]:
-    """Return the region motion of a clip and, when asked for, its dense field, from one pass."""
+) -> tuple[RegionMotion, MotionField]:
+    """Return the region motion of a clip and its dense field, from one pass.
+
+    Shapes, units and errors are those of `region_motion`.
+    """
+    motion, canvas, dense = _analyse(frames, landmarks, fps, flow, refine=True)
+    return motion, MotionField(canvas, np.stack(dense))
+
+
+def _analyse(
+    frames: Frames, landmarks: NDArray[np.floating], fps: float, flow: Engine, *, refine: bool
+) -> tuple[RegionMotion, Canvas, list[FloatArray]]:
     frames = np.asarray(frames) if not hasattr(frames, "shape") else frames
     if frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) == 0:
         raise DatasetError(
@@ -142,21 +141,23 @@ def analyse(
         )
     canvas = prepare_canvas(np.asarray(frames[0]), landmarks)
     sites = _SiteMeans(canvas)
-    skin = canvas.weight / max(float(canvas.weight.sum()), 1e-12)
+    skin = np.flatnonzero(canvas.weight)
+    share = canvas.weight.ravel()[skin] / max(float(canvas.weight.sum()), 1e-12)
     raw, rigid, rough, dense = [], [], [], []
     before: list[FloatArray] = []
-    for step in stabilised_flow(frames, canvas, flow, refine=field):
+    for step in stabilised_flow(frames, canvas, flow, refine=refine):
         raw.append(sites(step.flow))
         rigid.append(step.rigid)
+        seen = step.flow.reshape(-1, 2)[skin]
         if len(before) == 2:
-            second = before[0] - 2.0 * before[1] + step.flow
-            rough.append(float(np.einsum("hwc,hwc,hw->", second, second, skin)))
-        before = [*before[-1:], step.flow]
-        if field:
-            dense.append(step.refined[::_FIELD_STRIDE, ::_FIELD_STRIDE])
+            second = before[0] - 2.0 * before[1] + seen
+            rough.append(float(share @ (second * second).sum(axis=1)))
+        before = [*before[-1:], seen]
+        if step.refined is not None:
+            dense.append(step.refined)
     vectors = np.array(raw)
     motion = RegionMotion(smooth(vectors), vectors, np.array(rigid), np.array(rough), float(fps))
-    return motion, MotionField(canvas, np.stack(dense)) if field else None
+    return motion, canvas, dense
 
 
 class _SiteMeans:
@@ -167,175 +168,20 @@ class _SiteMeans:
         discs = site_discs(canvas.landmarks, IOD)
         discs[:, :2] -= np.array(canvas.origin)
         # Outside the frames the confidence is 0; only the pixels inside may keep the floor.
-        inside = canvas.confidence > 0
-        self.parts: list[tuple[slice, slice, FloatArray] | None] = []
-        for x, y, radius in discs:
-            left, right = max(int(x - radius), 0), min(int(x + radius) + 2, width)
-            top, bottom = max(int(y - radius), 0), min(int(y + radius) + 2, height)
-            if left >= right or top >= bottom:
-                self.parts.append(None)
-                continue
-            window = slice(top, bottom), slice(left, right)
-            ys, xs = np.mgrid[top:bottom, left:right]
+        value = (canvas.confidence + _TEXTURE_FLOOR) * (canvas.confidence > 0)
+        ys, xs = np.mgrid[0:height, 0:width]
+        shares = np.zeros((len(discs), height * width))
+        for share, (x, y, radius) in zip(shares, discs, strict=True):
             disc = (xs - x) ** 2 + (ys - y) ** 2 <= radius**2
-            share = (canvas.confidence[window] + _TEXTURE_FLOOR) * (disc & inside[window])
-            total = float(share.sum())
-            self.parts.append((*window, (share / total).astype(np.float32)) if total else None)
+            share[:] = (value * disc).ravel()
+            share /= share.sum() or 1.0
+        self.pixels = np.flatnonzero(shares.any(axis=0))
+        self.shares = shares[:, self.pixels]
         self.sign = np.array([SIGN[side] for _, side in SITES])
 
     def __call__(self, flow: FloatArray) -> Matrix:
         """Return (S, 2): lateral and up; 0 where a disc lies outside the frames."""
-        out = np.zeros((len(self.parts), 2))
-        for index, part in enumerate(self.parts):
-            if part is not None:
-                rows, columns, share = part
-                out[index] = np.einsum("hwc,hw->c", flow[rows, columns], share, dtype=np.float64)
+        out: Matrix = self.shares @ flow.reshape(-1, 2)[self.pixels].astype(np.float64)
         out[:, 0] *= self.sign
         out[:, 1] *= -1.0
         return out
-
-
-def motion_key(
-    frames: Frames, landmarks: NDArray[np.floating], fps: float, flow: Engine = "farneback"
-) -> str:
-    """Return the sha256 of all that a `RegionMotion` depends on."""
-    digest = hashlib.sha256()
-    points = np.ascontiguousarray(landmarks, dtype=np.float64)
-    header = f"{_VERSION} {flow} {float(fps)!r} {tuple(frames.shape)} {cv2.__version__}"
-    digest.update(header.encode())
-    digest.update(points.tobytes())
-    for frame in frames:
-        digest.update(np.ascontiguousarray(frame).tobytes())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=8)
-def shared_cache(folder: Path | None = None, flow: Engine = "farneback") -> MotionCache:
-    """Return this process's cache for a folder, so that several metrics analyse a clip once."""
-    return MotionCache(folder, flow=flow)
-
-
-class MotionCache:
-    """Region motion by content: the latest in memory, all in a folder when one is given.
-
-    Args:
-        folder: where results are kept between runs, or None for memory only.
-        flow: ``farneback`` or ``dis`` (half the cost, a little noisier).
-        size: results held in memory.
-    """
-
-    def __init__(
-        self, folder: Path | None = None, *, flow: Engine = "farneback", size: int = 256
-    ) -> None:
-        self.folder = folder
-        self.flow: Engine = flow
-        self.size = size
-        self._motions: OrderedDict[str, RegionMotion] = OrderedDict()
-        self._field: tuple[str, MotionField] | None = None
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Travel to a worker without the results; there all metrics share one cache again."""
-        return shared_cache, (self.folder, self.flow)
-
-    def motion(
-        self,
-        frames: Frames,
-        landmarks: NDArray[np.floating],
-        fps: float,
-        *,
-        expect_field: bool = False,
-    ) -> RegionMotion:
-        """Return the region motion of a clip; `expect_field` says that `field` comes next."""
-        key = motion_key(frames, landmarks, fps, self.flow)
-        found = self._motions.get(key) or self._read(key)
-        if found is None:
-            found, field = analyse(frames, landmarks, fps, flow=self.flow, field=expect_field)
-            self._write(key, found)
-            if field is not None:
-                self._field = key, field
-        self._remember(key, found)
-        return found
-
-    def field(
-        self, frames: Frames, landmarks: NDArray[np.floating], fps: float
-    ) -> tuple[RegionMotion, MotionField]:
-        """Return the region motion and dense field of a clip; the last field is held in memory."""
-        key = motion_key(frames, landmarks, fps, self.flow)
-        if self._field is None or self._field[0] != key or key not in self._motions:
-            motion, field = analyse(frames, landmarks, fps, flow=self.flow, field=True)
-            if field is None:  # pragma: no cover - analyse returns a field when asked for one
-                raise DatasetError("clip: no dense motion")
-            self._write(key, motion)
-            self._remember(key, motion)
-            self._field = key, field
-        return self._motions[key], self._field[1]
-
-    def displacements(
-        self,
-        frames: Frames,
-        landmarks: NDArray[np.floating],
-        fps: float,
-        pixels: NDArray[np.int64],
-    ) -> Matrix:
-        """Return the dense motion at `pixels` (N, 2) of a clip's frames, (T, N, 2) pixels; kept."""
-        key = motion_key(frames, landmarks, fps, self.flow)
-        places = hashlib.sha256(np.ascontiguousarray(pixels, np.int64).tobytes()).hexdigest()
-        folder = None if self.folder is None else self.folder / key[:2]
-        path = None if folder is None else folder / f"{key}-{places[:16]}.npy"
-        if path is not None and path.is_file():
-            try:
-                return np.asarray(np.load(path, allow_pickle=False), np.float64)
-            except (OSError, ValueError, EOFError):
-                # A damaged entry is as good as none: it is computed and written again.
-                pass
-        found = self.field(frames, landmarks, fps)[1].at(pixels.astype(np.float64))
-        found = found.astype(np.float32)
-        if path is not None:
-            with atomic_path(path) as temporary, temporary.open("wb") as handle:
-                np.save(handle, found)
-        return found.astype(np.float64)
-
-    def prepare(self, clips: Iterable[FaceClip]) -> None:
-        """Analyse driving clips ahead, so that every method scored later finds them done."""
-        for clip in clips:
-            self.motion(clip.frames, clip.landmarks, clip.fps)
-
-    def _remember(self, key: str, motion: RegionMotion) -> None:
-        self._motions[key] = motion
-        self._motions.move_to_end(key)
-        while len(self._motions) > self.size:
-            self._motions.popitem(last=False)
-
-    def _path(self, key: str) -> Path | None:
-        return None if self.folder is None else self.folder / key[:2] / f"{key}.npz"
-
-    def _read(self, key: str) -> RegionMotion | None:
-        path = self._path(key)
-        if path is None or not path.is_file():
-            return None
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                return RegionMotion(
-                    data["vectors"],
-                    data["raw"],
-                    data["rigid"],
-                    data["roughness"],
-                    float(data["fps"]),
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            # A damaged entry is as good as none: it is computed and written again.
-            return None
-
-    def _write(self, key: str, motion: RegionMotion) -> None:
-        path = self._path(key)
-        if path is None:
-            return
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez(
-                handle,
-                vectors=motion.vectors,
-                raw=motion.raw,
-                rigid=motion.rigid,
-                roughness=motion.roughness,
-                fps=np.float64(motion.fps),
-            )

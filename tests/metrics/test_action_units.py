@@ -33,13 +33,8 @@ from mebench.metrics.action_units import (
 from mebench.metrics.base import Missing
 from mebench.preprocess.canonical import IOD, prepare_canvas
 from mebench.preprocess.flow import stabilised_flow
-from mebench.preprocess.region_motion import (
-    MotionCache,
-    analyse,
-    region_motion,
-    shared_cache,
-    smooth,
-)
+from mebench.preprocess.motion_cache import MotionCache, shared_cache
+from mebench.preprocess.region_motion import region_motion, smooth
 from mebench.types import ActionUnit
 
 POINTS = toy.landmarks()
@@ -81,7 +76,7 @@ def random_vectors(seed: int, frames: int = 12) -> np.ndarray:
 def test_region_means_equal_the_pixel_by_pixel_reference(smile):
     canvas = prepare_canvas(smile[0], POINTS)
     step = list(stabilised_flow(smile[:4], canvas))[3]
-    motion, _ = analyse(smile[:4], POINTS, toy.FPS)
+    motion = region_motion(smile[:4], POINTS, toy.FPS)
     local = canvas.landmarks - np.array(canvas.origin)
     assert np.abs(motion.raw[3]).max() > 0.001
     for site in [("corner", "R"), ("corner", "L"), ("glab", "L"), ("cheek", "R"), ("tip", "C")]:
@@ -295,12 +290,12 @@ def test_curves_are_named_and_in_percent_of_the_iod(metric, driving):
 def test_cache_on_disk_returns_the_same_motion_without_analysing(tmp_path, smile, monkeypatch):
     frames = smile[:5]
     fresh = MotionCache(tmp_path).motion(frames, POINTS, toy.FPS)
-    import mebench.preprocess.region_motion as module
+    import mebench.preprocess.motion_cache as module
 
     def never(*args, **kwargs):
         raise AssertionError("analysed again")
 
-    monkeypatch.setattr(module, "analyse", never)
+    monkeypatch.setattr(module, "region_motion", never)
     again = MotionCache(tmp_path).motion(frames, POINTS, toy.FPS)
     for field in ("vectors", "raw", "rigid", "roughness"):
         np.testing.assert_array_equal(getattr(fresh, field), getattr(again, field))

@@ -11,7 +11,7 @@ import pytest
 from mebench.metrics.action_units import ActionUnitConsistency
 from mebench.metrics.base import Case
 from mebench.metrics.motion import TrueMotion
-from mebench.preprocess.region_motion import MotionCache
+from mebench.preprocess.motion_cache import MotionCache
 from mebench.synthme.expression import Expression
 from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance

@@ -17,7 +17,7 @@ def values_of(one):
 
 def test_ssim_agrees_with_windows_written_out():
     a, b = picture(1, 20), picture(2, 20)
-    assert ssim(a, b) == pytest.approx(ssim_loops(a, b), abs=1e-9)
+    assert ssim(a, b) == pytest.approx(ssim_loops(a, b), abs=1e-6)
 
 
 def test_ssim_agrees_with_scikit_image():
@@ -31,7 +31,7 @@ def test_ssim_agrees_with_scikit_image():
         sigma=1.5,
         use_sample_covariance=False,
     )
-    assert ssim(a, b) == pytest.approx(theirs, abs=1e-9)
+    assert ssim(a, b) == pytest.approx(theirs, abs=1e-6)
 
 
 def test_ssim_is_one_for_itself_and_symmetric():
