@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mebench.errors import UsageError
+from mebench.errors import DatasetError, UsageError
 from mebench.io.files import atomic_folder
 from mebench.io.frames import read_image, write_png
 from mebench.io.video import read_driving, write_mp4
@@ -61,13 +63,28 @@ def animate(
     clip, rate = read_driving(driving, fps, notes)
     if len(clip) < 2:
         raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
-    face = prepare_image(
-        read_image(template), template_landmarks, size, key=template.name, notes=notes
-    )
-    face_clip = prepare_frames(
-        clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes
-    )
+    photo = read_image(template)
+    with _face_of(template, "take a photo that shows one whole face from the front"):
+        face = prepare_image(photo, template_landmarks, size, key=template.name, notes=notes)
+    with _face_of(driving, "take a clip whose first frame shows one whole face from the front"):
+        face_clip = prepare_frames(
+            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes
+        )
     return Generated(baseline.generate(face, face_clip), face, face_clip, notes=tuple(notes))
+
+
+@contextmanager
+def _face_of(path: Path, advice: str) -> Iterator[None]:
+    """Name the whole path, and what helps here, where preparation finds no face."""
+    try:
+        yield
+    except DatasetError as error:
+        what = str(error).partition(";")[0].removeprefix(f"{path.name}: ")
+        if "face" not in what:
+            raise
+        if "asked for" in what:
+            advice = "give another --face, or leave it out"
+        raise DatasetError(f"{path}: {what}; {advice}") from error
 
 
 def measure(result: Generated, cache: Path | None = None) -> dict[str, Value]:
@@ -86,14 +103,23 @@ def measure(result: Generated, cache: Path | None = None) -> dict[str, Value]:
     return {key: values.get(key, Missing("not computed")) for key in _KEYS}
 
 
+def require_free(out: Path) -> None:
+    """Refuse a place that holds something.
+
+    Raises:
+        UsageError: when `out` is a file, or a folder that is not empty.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists already; choose another --out")
+
+
 def write(result: Generated, out: Path) -> tuple[Path, ...]:
     """Write PNG frames, an mp4 and a contact sheet; return their places.
 
     Raises:
         UsageError: when `out` cannot be written, or holds something else already.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists already; choose another --out")
+    require_free(out)
     with atomic_folder(out) as folder:
         (folder / "frames").mkdir()
         for number, frame in enumerate(result.frames):

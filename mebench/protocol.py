@@ -148,7 +148,17 @@ def open_protocol(
             f"protocol '{protocol.id}' needs --data {protocol.dataset}=ROOT; make one with: "
             f"mebench data synth --out DIR --preset {protocol.synth.preset}"
         )
-    return _open_synthme(protocol, roots["synthme"], cache, jobs, progress or SilentProgress())
+    root = roots["synthme"]
+    try:
+        return _open_synthme(protocol, root, cache, jobs, progress or SilentProgress())
+    except DatasetError as error:
+        if "mebench data synth" in str(error):
+            raise
+        # What the layouts' own messages advise (copy again, leave out) does not fit an export.
+        raise DatasetError(
+            f"{str(error).partition(';')[0]}; the export can be made again: delete {root}, then "
+            f"mebench data synth --out {root} --preset {protocol.synth.preset}"
+        ) from error
 
 
 def split_subjects(

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from mebench import environment
-from mebench.errors import UsageError
+from mebench.errors import MebenchError, UsageError, did_you_mean
 from mebench.io.files import write_json
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
+from mebench.metrics.catalogue import families_of, metric_infos
 from mebench.preprocess.parallel import each
 from mebench.protocol import Protocol, ProtocolData, load_protocol, open_protocol
 from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
+from mebench.registry import spec_files
 from mebench.scoring import (
     ScoringOptions,
     check_order,
@@ -124,9 +126,14 @@ def run_baseline(
     protocol = load_protocol(settings.protocol)
     spec = baseline_spec(settings.baseline)
     method = _load(settings)
+    check_protocol(protocol)
     _claim(place.out, settings, protocol, resume)
     with timer.stage("data"):
-        data = _data(protocol, place, told)
+        try:
+            data = _data(protocol, place, told)
+        except MebenchError:
+            _release(place.out)
+            raise
     if settings.limit is not None:
         data = data.some(settings.limit)
     with timer.stage("train"):
@@ -189,20 +196,66 @@ def _load(settings: RunSettings) -> Baseline:
     )
 
 
+def check_protocol(protocol: Protocol) -> None:
+    """Find now what would otherwise stop a run after its training.
+
+    Raises:
+        UsageError: for an unknown metric, rank key or control.
+    """
+    where = f"protocol '{protocol.id}'"
+    try:
+        keys = metric_infos(families_of(protocol.metrics))
+    except UsageError as error:
+        raise UsageError(f"{where}: key 'metrics': {error}") from error
+    if protocol.rank_by not in keys:
+        raise UsageError(
+            f"{where}: key 'rank_by': its metrics have no '{protocol.rank_by}'."
+            f"{did_you_mean(protocol.rank_by, keys)}"
+        )
+    known = {ORACLE, *spec_files("baselines")}
+    for name in protocol.controls:
+        if name not in known:
+            raise UsageError(
+                f"{where}: key 'controls': unknown control '{name}'.{did_you_mean(name, known)}"
+            )
+
+
 def _claim(out: Path, settings: RunSettings, protocol: Protocol, resume: bool) -> None:
     """Mark the folder as this run's, or refuse one that holds something else."""
     stamp = {**asdict(settings), "protocol_digest": protocol.digest}
     stamp["overrides"] = dict(settings.overrides)
     file = out / RUN_FILE
     if file.is_file():
-        if json.loads(file.read_text(encoding="utf-8")) != stamp:
-            raise UsageError(f"{out}: holds a run with other settings; choose another --out")
+        found = _stamp_of(file)
+        if found != stamp:
+            wrong = next((key for key in stamp if found.get(key) != stamp[key]), "settings")
+            raise UsageError(
+                f"{out}: holds a run with other settings ({wrong} {found.get(wrong)!r}, expected "
+                f"{stamp.get(wrong)!r}); choose another --out"
+            )
         if not resume:
             raise UsageError(f"{out}: holds this run already; add --resume or choose another --out")
         return
     if out.is_dir() and any(out.iterdir()):
         raise UsageError(f"{out}: is not empty and holds no run; choose another --out")
     write_json(file, stamp)
+
+
+def _stamp_of(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{file}: cannot be read ({type(error).__name__}); choose another --out"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _release(out: Path) -> None:
+    """Take the mark away where nothing was done yet, so that the next try is not a second run."""
+    if [entry.name for entry in out.iterdir()] == [RUN_FILE]:
+        (out / RUN_FILE).unlink()
+        out.rmdir()
 
 
 def _data(protocol: Protocol, place: Place, progress: Progress) -> ProtocolData:

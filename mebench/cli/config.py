@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import click
 
 from mebench import settings
-from mebench.errors import UsageError
+from mebench.errors import UsageError, did_you_mean
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 @click.group()
@@ -18,6 +23,7 @@ def config() -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set KEY (data.<dataset>, cache, weights, jobs, device) to VALUE."""
+    value = _checked(key, value)
     click.echo(f"{key} = {value}  in {settings.set_value(key, value)}")
 
 
@@ -38,3 +44,27 @@ def list_() -> None:
         rows = value.items() if isinstance(value, dict) else [("", value)]
         for sub, entry in rows:
             click.echo(f"{key}{'.' if sub else ''}{sub} = {entry}")
+
+
+def _checked(key: str, value: str) -> str:
+    """Return the value as it is kept: places as absolute paths, so that any folder may be left."""
+    if key == "jobs":
+        if not (value.isdigit() and int(value) > 0):
+            raise UsageError(f"jobs: expected a whole number from 1, got '{value}'")
+    elif key == "device":
+        if not _DEVICE.fullmatch(value):
+            raise UsageError(f"device: expected auto, cpu, cuda or cuda:N, got '{value}'")
+    elif key in settings.KNOWN_KEYS:
+        return str(Path(value).expanduser().absolute())
+    elif key.startswith(("data.", "landmarks.")):
+        from mebench.datasets.base import DATASETS
+
+        dataset = key.partition(".")[2]
+        known = {"synthme", *DATASETS}
+        if dataset not in known and "/" not in dataset:
+            raise UsageError(f"unknown data set '{dataset}'.{did_you_mean(dataset, known)}")
+        folder = Path(value).expanduser().absolute()
+        if not folder.is_dir():
+            raise UsageError(f"{key}: {folder}: no such folder; give the folder of the copy")
+        return str(folder)
+    return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mebench import settings
+from mebench.cli.options import Choice
 from mebench.errors import DatasetError, UsageError
 from mebench.preprocess.parallel import BACKENDS
 
@@ -24,7 +25,7 @@ _root_option = click.option(
 )
 _missing_option = click.option(
     "--on-missing",
-    type=click.Choice(["fail", "skip"]),
+    type=Choice(["fail", "skip"]),
     default="fail",
     show_default=True,
     help="What to do with clips that cannot be read.",
@@ -46,7 +47,8 @@ def check(dataset: str, root: Path | None, annotations_only: bool, as_json: bool
     if not report.usable:
         problems = [*report.missing_clips, *report.damaged_frames] or ["no clip found"]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise DatasetError(problems[0] + more)
+        advice = "" if ";" in problems[0] else "; copy it again from the original"
+        raise DatasetError(problems[0] + more + advice)
 
 
 @click.command()
@@ -72,7 +74,7 @@ def index(dataset: str, root: Path | None, out: Path | None, on_missing: Any) ->
 @_root_option
 @click.option(
     "--landmarks",
-    type=click.Choice(["given", "dlib"]),
+    type=Choice(["given", "dlib"]),
     help="Where landmarks come from; default: given where there are some, else dlib.",
 )
 @click.option(
@@ -82,9 +84,9 @@ def index(dataset: str, root: Path | None, out: Path | None, on_missing: Any) ->
 )
 @click.option("--face", type=int, help="With several faces: which one, 0 is the leftmost.")
 @click.option("--size", type=int, default=256, show_default=True, help="Side of the crop.")
-@click.option("--colour", type=click.Choice(["rgb", "gray"]), default="rgb", show_default=True)
+@click.option("--colour", type=Choice(["rgb", "gray"]), default="rgb", show_default=True)
 @click.option("--jobs", type=int, help="Processes; -1 for all cores; default: config or 1.")
-@click.option("--backend", type=click.Choice(BACKENDS), default="loky", show_default=True)
+@click.option("--backend", type=Choice(BACKENDS), default="loky", show_default=True)
 @_missing_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def prepare(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mebench.cli.options import device_of
+
 
 @click.command()
 @click.argument("name")
@@ -15,10 +17,16 @@ import click
     "--driving", required=True, type=click.Path(path_type=Path), help="mp4, avi, gif or folder."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--size", default=256, show_default=True, help="Side of the frames, pixels.")
+@click.option(
+    "--size",
+    type=click.IntRange(32, 1024),
+    default=256,
+    show_default=True,
+    help="Side of the frames, pixels.",
+)
 @click.option("--fps", type=float, help="Frame rate of a driving folder.")
 @click.option("--face", type=click.IntRange(min=0), help="Take the N-th face of the photo.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
 def generate(
     name: str,
     checkpoint: Path | None,
@@ -28,24 +36,24 @@ def generate(
     size: int,
     fps: float | None,
     face: int | None,
-    device: str,
+    device: str | None,
 ) -> None:
     """Let baseline NAME make the face in a photo show the micro-expression of a clip."""
     from mebench import settings
-    from mebench.environment import choose_device
     from mebench.errors import UsageError
-    from mebench.generate import animate, measure, write
+    from mebench.generate import animate, measure, require_free, write
     from mebench.methods.catalogue import load_baseline
     from mebench.metrics.base import Missing
     from mebench.preprocess.landmarks import DlibLandmarks
 
     baseline = load_baseline(name)
+    require_free(out)
     if baseline.trainable:
         if checkpoint is None:
             raise UsageError(
                 f"'{name}' needs --checkpoint FILE; a run leaves one at OUT/training/model.pt"
             )
-        baseline.load(checkpoint, device=choose_device(device))
+        baseline.load(checkpoint, device=device_of(device))
     result = animate(
         baseline,
         template,

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-KINDS = click.Choice(["datasets", "baselines", "protocols", "metrics"])
+from mebench.cli.options import Choice
+
+KINDS = Choice(["datasets", "baselines", "protocols", "metrics"])
 
 
 @click.command("list")
@@ -25,7 +27,7 @@ def list_(kind: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["dataset", "baseline", "protocol", "metric"]))
+@click.argument("kind", type=Choice(["dataset", "baseline", "protocol", "metric"]))
 @click.argument("name")
 def show(kind: str, name: str) -> None:
     """Show one of a KIND whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 
 import click
 
@@ -41,6 +42,9 @@ def cli(ctx: click.Context, debug: bool) -> None:
     Exit codes: 0 done, 2 usage, 3 submission refused, 4 data, 5 weights, 130 interrupted.
     """
     ctx.obj = {"debug": debug}
+    if not debug:
+        # Remarks of libraries to programmers; the user can do nothing about them.
+        warnings.simplefilter("ignore")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 
 

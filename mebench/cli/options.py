@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import click
 
 from mebench import settings
-from mebench.errors import UsageError
+from mebench.errors import UsageError, did_you_mean
+
+
+class Choice(click.Choice):  # type: ignore[type-arg, unused-ignore]
+    """A choice whose refusal names the nearest known word."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the chosen word."""
+        if value not in self.choices:
+            name = param.name if param is not None else "value"
+            raise UsageError(f"unknown {name} '{value}'.{did_you_mean(str(value), self.choices)}")
+        return super().convert(value, param, ctx)
 
 
 def pairs_of(texts: tuple[str, ...], option: str) -> dict[str, str]:
@@ -27,17 +41,33 @@ def data_roots(texts: tuple[str, ...], dataset: str) -> dict[str, Path]:
     """Return data roots from ``--data DATASET=ROOT`` and, for `dataset`, from the user's config.
 
     Raises:
-        UsageError: for a root that does not exist.
+        UsageError: for a root that does not exist, or one of another data set.
     """
     roots = {name: Path(value).expanduser() for name, value in pairs_of(texts, "--data").items()}
+    for name, root in roots.items():
+        if name != dataset:
+            raise UsageError(
+                f"--data {name}={root}: the protocol uses '{dataset}'; give --data {dataset}=ROOT"
+            )
     if dataset not in roots:
         known = settings.data_root(dataset)
         if known is not None:
             roots[dataset] = known
     for name, root in roots.items():
         if not root.is_dir():
-            raise UsageError(f"--data {name}={root}: no such folder")
+            raise UsageError(f"--data {name}={root}: no such folder; give the folder of the copy")
     return roots
+
+
+def device_of(given: str | None) -> str:
+    """Return the torch device of the option, else of the user's config, else the best one here.
+
+    Raises:
+        UsageError: for a device that is unknown or not here.
+    """
+    from mebench.environment import choose_device
+
+    return choose_device(given or settings.get("device") or "auto")
 
 
 def job_count(jobs: int | None) -> int:

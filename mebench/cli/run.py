@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mebench.cli.options import data_roots, job_count, pairs_of
+from mebench.cli.options import data_roots, device_of, job_count, pairs_of
 from mebench.cli.progress import console_progress
 
 
@@ -21,8 +21,10 @@ def run() -> None:
 @click.option("--preset", default="quick", show_default=True, help="Preset of the baseline.")
 @click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
-@click.option("--seed", default=0, show_default=True, help="Seed of everything.")
+@click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything."
+)
 @click.option("-s", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
 @click.option("--pairs", type=click.IntRange(min=1), help="Only the first N pairs (a quick look).")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
@@ -33,7 +35,7 @@ def baseline(
     preset: str,
     data: tuple[str, ...],
     out: Path | None,
-    device: str,
+    device: str | None,
     seed: int,
     overrides: tuple[str, ...],
     pairs: int | None,
@@ -42,7 +44,6 @@ def baseline(
 ) -> None:
     """Run baseline NAME: make or read data, prepare, train, generate, score, report."""
     from mebench import settings as user
-    from mebench.environment import choose_device
     from mebench.protocol import load_protocol
     from mebench.report.run_report import write_report
     from mebench.runner import Place, RunSettings, default_out, run_baseline
@@ -59,7 +60,7 @@ def baseline(
         out=out or default_out(chosen),
         cache=user.cache_folder(),
         roots=data_roots(data, load_protocol(protocol).dataset),
-        device=choose_device(device),
+        device=device_of(device),
         jobs=job_count(jobs),
     )
     progress = console_progress()

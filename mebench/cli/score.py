@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mebench.cli.options import data_roots, job_count
+from mebench.cli.options import data_roots, device_of, job_count
 from mebench.cli.progress import console_progress
 
 
@@ -16,7 +16,7 @@ from mebench.cli.progress import console_progress
 @click.option("--protocol", default="synthme", show_default=True, help="Protocol id or YAML.")
 @click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
 @click.option("--metrics", help="Metric families, comma separated; default: the protocol's.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("scores"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -25,15 +25,15 @@ def score(
     protocol: str,
     data: tuple[str, ...],
     metrics: str | None,
-    device: str,
+    device: str | None,
     jobs: int | None,
     out: Path,
     as_json: bool,
 ) -> None:
     """Score PATHS: submissions (folder or zip), or folders that hold many."""
     from mebench import settings
-    from mebench.environment import choose_device
     from mebench.errors import SubmissionError
+    from mebench.metrics.catalogue import families_of
     from mebench.protocol import load_protocol, open_protocol
     from mebench.report.formats import render
     from mebench.report.rows import build_table
@@ -41,6 +41,9 @@ def score(
 
     found = find_submissions(paths)
     spec = load_protocol(protocol)
+    families = tuple(name.strip() for name in metrics.split(",")) if metrics else spec.metrics
+    families_of(families)  # an unknown one is told now, not after the preparation
+    place = device_of(device)
     progress = console_progress()
     opened = open_protocol(
         spec,
@@ -49,13 +52,12 @@ def score(
         jobs=job_count(jobs),
         progress=progress,
     )
-    families = tuple(name.strip() for name in metrics.split(",")) if metrics else spec.metrics
     records, refused = score_many(
         found,
         opened,
         families=families,
         cache=settings.cache_folder(),
-        device=choose_device(device),
+        device=place,
         jobs=job_count(jobs),
         out=out,
         progress=progress,
@@ -67,7 +69,12 @@ def score(
         key = spec.rank_by if spec.rank_by in records[0].result.metrics else None
         click.echo(render(build_table(records, sort=key), "text"))
         click.echo(f"records: {out}")
+    if refused and len(found) == 1:
+        raise SubmissionError(*refused.values())
     for name, problem in refused.items():
         click.echo(f"refused {name}: {problem}", err=True)
     if refused:
-        raise SubmissionError(f"{len(refused)} of {len(found)} submissions refused; see above")
+        raise SubmissionError(
+            f"{len(refused)} of {len(found)} submissions refused; mend what stands above, "
+            f"and in {out / 'report.json'}"
+        )

@@ -29,6 +29,8 @@ def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) ->
     from mebench.scoring import requirement_of
     from mebench.submission.validate import check_submission
 
+    if not path.exists():
+        raise SubmissionError(f"{path}: no such folder or zip; give a submission")
     spec = load_protocol(protocol)
     opened = open_protocol(
         spec,
@@ -42,11 +44,13 @@ def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) ->
         problems = [f"{path.name}: output {pair.key} is missing" for pair in found.missing]
     if as_json:
         click.echo(json.dumps({"valid": not problems, "problems": problems}, indent=2))
-    else:
+    elif len(problems) > 1:
         for problem in problems:
             click.echo(problem)
+    if len(problems) == 1:
+        raise SubmissionError(problems[0])
     if problems:
-        raise SubmissionError(f"{path.name}: {len(problems)} problems, see the list")
+        raise SubmissionError(f"{path.name}: {len(problems)} problems, mend all in the list")
     if not as_json:
         click.echo(f"{path.name}: valid, {len(opened.pairs)} outputs for '{spec.id}'")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mebench import settings
-from mebench.cli.options import job_count
+from mebench.cli.options import Choice, job_count
 from mebench.cli.progress import console_progress
 
 
@@ -15,7 +15,7 @@ from mebench.cli.progress import console_progress
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option(
     "--preset",
-    type=click.Choice(["tiny", "default", "full"]),
+    type=Choice(["tiny", "default", "full"]),
     default="default",
     show_default=True,
     help="tiny: tests; default: 12 people, 48 clips; full: 32 people, 240 clips.",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mebench.errors import UsageError, did_you_mean
+
 
 @click.command()
 @click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -29,10 +31,12 @@ def table(
     """Turn RECORDS (files, or run folders that hold record.json) into one table."""
     from mebench.io.files import write_text
     from mebench.record import Record
-    from mebench.report.formats import render
+    from mebench.report.formats import FORMATS, render
     from mebench.report.rows import build_table
 
-    loaded = [Record.load(path / "record.json" if path.is_dir() else path) for path in records]
+    if form not in FORMATS:
+        raise UsageError(f"unknown format '{form}'.{did_you_mean(form, FORMATS)}")
+    loaded = [Record.load(_record_file(path)) for path in records]
     keys = [key.strip() for key in metrics.split(",")] if metrics else None
     built = build_table(loaded, metrics=keys, sort=sort, caption=caption, controls=controls)
     text = render(built, form, ci=ci)
@@ -41,3 +45,12 @@ def table(
     else:
         write_text(out, text)
         click.echo(f"table: {out}", err=True)
+
+
+def _record_file(path: Path) -> Path:
+    file = path / "record.json" if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(
+            f"{file}: cannot be read, there is no such file; give a run's folder or record.json"
+        )
+    return file

@@ -16,6 +16,7 @@ from typing import Any
 from mebench.errors import UsageError
 
 _CHUNK = 1 << 20
+_UNWRITABLE = (errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.EINVAL, errno.ENODEV, errno.ENXIO)
 
 
 @contextmanager
@@ -80,6 +81,10 @@ def writing_error(target: Path, error: OSError) -> UsageError | OSError:
         return UsageError(f"{target}: could not be written whole; is the disk full?")
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return UsageError(f"{target}: a file stands where a folder is needed; choose another place")
+    if error.errno == errno.EISDIR:
+        return UsageError(f"{target}: a folder stands where a file is needed; choose another place")
+    if error.errno in _UNWRITABLE or (error.errno == errno.ENOENT and not target.parent.is_dir()):
+        return UsageError(f"{target}: cannot be written ({error.strerror}); choose another place")
     return error
 
 

@@ -44,6 +44,8 @@ def read_image(path: Path | str) -> Image:
         DatasetError: for a file that is missing, empty, cut short, too large or no image.
     """
     path = Path(path)
+    if path.is_dir():
+        raise DatasetError(f"{path}: is a folder; give one image file of it")
     try:
         data = path.read_bytes()
     except OSError as error:

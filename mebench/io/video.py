@@ -37,7 +37,7 @@ def read_clip_file(path: Path | str) -> tuple[Frames, float]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DatasetError(f"{path}: no such file")
+        raise DatasetError(f"{path}: no such file; give a clip file or a folder of images")
     if path.stat().st_size == 0:
         raise DatasetError(f"{path}: the file is empty (0 bytes); copy it again")
     return _read_gif(path) if path.suffix.lower() == ".gif" else _read_av(path)
@@ -57,13 +57,15 @@ def read_driving(
     """
     path = Path(path)
     if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise UsageError(f"frames per second must be a positive number, got {fps}")
+        raise UsageError(f"--fps: frames per second must be a positive number, got {fps:g}")
     if not path.is_dir():
         frames, stated = read_clip_file(path)
         return frames, float(fps or stated)
     images = list(index_folder(path).values())
     if not images:
-        raise DatasetError(f"{path}: no numbered images (such as img001.jpg) in this folder")
+        raise DatasetError(
+            f"{path}: no numbered images (such as img001.jpg) in this folder; give another folder"
+        )
     if fps is None:
         tell(notes, f"{path}: frame rate not stated, {DEFAULT_FPS:g} per second taken; give --fps")
     return read_frames(images), float(fps or DEFAULT_FPS)
@@ -111,12 +113,12 @@ def _read_av(path: Path) -> tuple[Frames, float]:
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             if not container.streams.video:
-                raise DatasetError(f"{path}: holds no moving images")
+                raise DatasetError(f"{path}: holds no moving images; give an mp4, avi or gif")
             stream = container.streams.video[0]
             frames = _collect(path, (_av_image(frame) for frame in container.decode(stream)))
             rate = stream.average_rate or stream.guessed_rate
     except (av.FFmpegError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
         raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
     return frames, float(rate) if rate else DEFAULT_FPS
 

@@ -30,7 +30,8 @@ def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) 
     axes.set_xlabel("ms from onset", fontsize=8)
     axes.set_ylabel("% IOD", fontsize=8)
     axes.tick_params(labelsize=8)
-    axes.legend(fontsize=7, ncols=most, frameon=False, loc="upper right")
+    if ranked:
+        axes.legend(fontsize=7, ncols=most, frameon=False, loc="upper right")
     out = io.BytesIO()
     # No software line in the file: the same numbers give the same bytes.
     figure.savefig(out, format="png", dpi=110, metadata={"Software": None})

@@ -121,7 +121,7 @@ def _require_comparable(records: Sequence[Record]) -> None:
 
 def _unique_rows(records: Sequence[Record], controls: bool) -> list[tuple[MethodRow, bool]]:
     rows = [(record.result, False) for record in records]
-    seen = set()
+    seen = {(row.id, row.pixel_digest) for row, _ in rows}
     for record in records if controls else ():
         for row in record.controls:
             if (row.id, row.pixel_digest) not in seen:

@@ -34,7 +34,7 @@ def decode_png(data: bytes, where: str, *, size: int, allow_gray: bool) -> Image
         with Pillow.open(io.BytesIO(data), formats=("PNG",)) as image:
             pixels = np.asarray(image.convert("L" if gray else "RGB"), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, zlib.error) as error:
-        raise SubmissionError(f"{where}: damaged PNG ({error})") from error
+        raise SubmissionError(f"{where}: damaged PNG ({error}); write the frame again") from error
     return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
 
@@ -43,14 +43,14 @@ def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bo
     kinds: list[bytes] = []
     while place < len(data):
         if place + 12 > len(data):
-            raise SubmissionError(f"{where}: truncated PNG")
+            raise SubmissionError(f"{where}: truncated PNG; write the frame again")
         length, kind = struct.unpack(">I4s", data[place : place + 8])
         body = data[place + 8 : place + 8 + length]
         check = data[place + 8 + length : place + 12 + length]
         if len(body) != length or len(check) != 4:
-            raise SubmissionError(f"{where}: truncated PNG")
+            raise SubmissionError(f"{where}: truncated PNG; write the frame again")
         if zlib.crc32(kind + body) != struct.unpack(">I", check)[0]:
-            raise SubmissionError(f"{where}: damaged PNG (checksum)")
+            raise SubmissionError(f"{where}: damaged PNG (checksum); write the frame again")
         if kind not in _ALLOWED:
             name = kind.decode("latin-1")
             raise SubmissionError(f"{where}: PNG chunk {name!r} is not allowed (plain RGB only)")
@@ -70,7 +70,7 @@ def _check_header(kind: bytes, body: bytes, where: str, *, size: int, allow_gray
         raise SubmissionError(f"{where}: PNG without a header")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
     if (width, height) != (size, size):
-        raise SubmissionError(f"{where}: {width}x{height}, expected {size}x{size}")
+        raise SubmissionError(f"{where}: {width}x{height}, expected {size}x{size}; resize it")
     names = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
     if depth != 8 or not (colour == _RGB or (colour == _GRAY and allow_gray)):
         raise SubmissionError(

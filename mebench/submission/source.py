@@ -48,9 +48,11 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise SubmissionError(f"{path.name}: no such folder or zip")
+        raise SubmissionError(f"{path}: no such folder or zip; give a submission")
     if not zipfile.is_zipfile(path):
-        raise SubmissionError(f"{path.name}: neither a folder nor a zip archive")
+        raise SubmissionError(
+            f"{path}: neither a folder nor a whole zip; pack it again: mebench submission pack"
+        )
     return ZipSource(path)
 
 
