@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from mebench.errors import SubmissionError
 from mebench.facs.regions import (
     AU_DIRECTIONS,
     CURVE_NAMES,
@@ -25,10 +23,8 @@ from mebench.facs.regions import (
     curve_weights,
     motion_templates,
 )
-from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
-from mebench.preprocess.flow import Engine
-from mebench.preprocess.motion_cache import MotionCache, shared_cache
-from mebench.preprocess.region_motion import RegionMotion
+from mebench.metrics.base import Case, MetricInfo, Missing, Value
+from mebench.metrics.regional import RegionalMetric
 from mebench.types import ActionUnit
 
 Array = NDArray[np.float64]
@@ -37,8 +33,6 @@ NO_MOTION = 0.0015
 """Peak region motion below which a generated clip counts as still, IOD."""
 WEAK_DRIVING = 0.007
 """Peak action unit below which a driving clip is too weak to score, IOD."""
-LENGTH_SLACK = 2
-"""Frames by which a generated clip may differ in length from its driving clip."""
 LOG2_CAP = 5.0
 """Largest `au_amplitude_log2`; also the value of a clip that does not move."""
 
@@ -77,33 +71,6 @@ def concordance(x: Array, y: Array) -> Array:
     dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
     spread = (dx * dx).mean(axis=0) + (dy * dy).mean(axis=0)
     return _ratio(2.0 * (dx * dy).mean(axis=0), spread + gap)
-
-
-def match_lengths(generated: int, driving: int, where: str) -> int:
-    """Return the common length of two clips.
-
-    Raises:
-        SubmissionError: when they differ by more than 2 frames.
-    """
-    if abs(generated - driving) > LENGTH_SLACK:
-        raise SubmissionError(
-            f"{where}: expected {driving} frames (within {LENGTH_SLACK}), got {generated}; "
-            "generate one frame for each driving frame"
-        )
-    return min(generated, driving)
-
-
-def generated_motion(case: Case, cache: MotionCache) -> RegionMotion:
-    """Return the region motion of a case's generated clip; its landmarks are the template's."""
-    dense = case.reference is not None and case.reference.flow is not None
-    return cache.motion(
-        case.generated, case.template.landmarks, case.driving.fps, expect_field=dense
-    )
-
-
-def driving_motion(case: Case, cache: MotionCache) -> RegionMotion:
-    """Return the region motion of a case's driving clip, at the driving clip's own alignment."""
-    return cache.motion(case.driving.frames, case.driving.landmarks, case.driving.fps)
 
 
 @dataclass(frozen=True)
@@ -227,17 +194,12 @@ def _ratio(top: Array, bottom: Array) -> Array:
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
-class ActionUnitConsistency(Metric):
+class ActionUnitConsistency(RegionalMetric):
     """Agreement of the generated clip's action-unit motion with the driving clip's.
 
     A generated clip whose regions move less than .15 % IOD counts as still (`au_still` 1): its
     agreement is 0, its amplitude error the largest, its apex frame 0. A driving clip whose largest
     action unit is below .7 % IOD is not scored.
-
-    Args:
-        cache: a folder for results by content, or None for memory only.
-        flow: ``farneback`` or ``dis``.
-        store: a cache to use in place of the process-wide one for these two.
     """
 
     infos = (
@@ -270,24 +232,13 @@ class ActionUnitConsistency(Metric):
         MetricInfo("au_still", "still clips", "", 0.0, 1.0, None, needs=("driving",)),
     )
 
-    def __init__(
-        self,
-        cache: Path | None = None,
-        *,
-        flow: Engine = "farneback",
-        store: MotionCache | None = None,
-    ) -> None:
-        self.store = store if store is not None else shared_cache(cache, flow)
-
     def describe(self, case: Case) -> Agreement:
         """Return the region vectors of the generated and the driving clip.
 
         Raises:
             SubmissionError: when their lengths differ by more than 2 frames.
         """
-        length = match_lengths(len(case.generated), len(case.driving.frames), case.pair.key)
-        generated = generated_motion(case, self.store)
-        driving = driving_motion(case, self.store)
+        generated, driving, length = self.motions(case)
         labels = case.labels or case.driving.action_units
         return Agreement(
             generated.vectors[:length], driving.vectors[:length], case.driving.fps, labels

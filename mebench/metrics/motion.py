@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.metrics.action_units import au_curves, match_lengths
-from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.action_units import au_curves
+from mebench.metrics.base import Case, MetricInfo, Missing, Value
+from mebench.metrics.regional import RegionalMetric, match_lengths
 from mebench.preprocess.canonical import (
     IOD,
     Canvas,
@@ -19,8 +19,7 @@ from mebench.preprocess.canonical import (
     invert,
     prepare_canvas,
 )
-from mebench.preprocess.flow import Engine, fit_similarity
-from mebench.preprocess.motion_cache import MotionCache, shared_cache
+from mebench.preprocess.flow import fit_similarity
 from mebench.preprocess.region_motion import RegionMotion
 from mebench.types import Frames, Points
 
@@ -107,7 +106,7 @@ def _info(key: str, title: str, unit: str, need: str, headline: bool = False) ->
     )
 
 
-class TrueMotion(Metric):
+class TrueMotion(RegionalMetric):
     """End-point error of the generated clip's measured motion, against two answers.
 
     The flow of the generated clip is measured from frame 0 to t in the canonical frame (IOD 96 px),
@@ -118,11 +117,6 @@ class TrueMotion(Metric):
     estimator's own error. Both look at the pixels inside the eroded face hull that, in the answer,
     move by more than 10 % of the clip's peak in that frame, all frames together. A still copy
     scores exactly the answer's mean displacement there.
-
-    Args:
-        cache: a folder for results by content, or None for memory only.
-        flow: ``farneback`` or ``dis``.
-        store: a cache to use in place of the process-wide one for these two.
     """
 
     infos = (
@@ -132,15 +126,6 @@ class TrueMotion(Metric):
         _info("flow_epe_true_iod", "flow EPE to true flow", "% IOD", "truth"),
         _info("au_curve_rmse_iod", "AU curve RMSE", "% IOD", "reference", headline=True),
     )
-
-    def __init__(
-        self,
-        cache: Path | None = None,
-        *,
-        flow: Engine = "farneback",
-        store: MotionCache | None = None,
-    ) -> None:
-        self.store = store if store is not None else shared_cache(cache, flow)
 
     def describe(self, case: Case) -> MotionError:
         """Return the errors of one case.

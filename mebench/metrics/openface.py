@@ -8,6 +8,7 @@ generated clips and keep its CSV files as ``FOLDER/driving/<driving>.csv`` and
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import SubmissionError, UsageError
-from mebench.metrics.action_units import agreement, match_lengths
+from mebench.metrics.action_units import agreement
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.regional import match_lengths
 
 Array = NDArray[np.float64]
 
@@ -88,6 +90,20 @@ class OpenFaceConsistency(Metric):
     def __init__(self, folder: Path | None = None) -> None:
         named = os.environ.get("MEBENCH_OPENFACE")
         self.folder = folder if folder is not None else Path(named) if named else None
+        self._content = ""
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """Return the hash of all CSV files: other files are another measurement."""
+        if self.folder is None:
+            return {}
+        if not self._content:
+            total = hashlib.sha256()
+            for path in sorted(self.folder.rglob("*.csv")):
+                total.update(path.relative_to(self.folder).as_posix().encode())
+                total.update(path.read_bytes())
+            self._content = total.hexdigest()
+        return {"openface-csv": self._content}
 
     def describe(self, case: Case) -> OpenFacePair:
         """Return the AU intensities of the case's two clips.

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.facs.regions import EYE_SITES
-from mebench.metrics.action_units import (
-    LOG2_CAP,
-    driving_motion,
-    generated_motion,
-    match_lengths,
-    peak_motion,
-)
-from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
-from mebench.preprocess.flow import Engine
-from mebench.preprocess.motion_cache import MotionCache, shared_cache
+from mebench.metrics.action_units import LOG2_CAP, peak_motion
+from mebench.metrics.base import Case, MetricInfo, Missing, Value
+from mebench.metrics.regional import RegionalMetric
 from mebench.preprocess.region_motion import RegionMotion
 
 Array = NDArray[np.float64]
@@ -51,14 +43,8 @@ class Steadiness:
     rigid: Array
 
 
-class Temporal(Metric):
-    """Jitter and subtlety of the generated clip, beside the driving clip's.
-
-    Args:
-        cache: a folder for results by content, or None for memory only.
-        flow: ``farneback`` or ``dis``.
-        store: a cache to use in place of the process-wide one for these two.
-    """
+class Temporal(RegionalMetric):
+    """Jitter and subtlety of the generated clip, beside the driving clip's."""
 
     infos = (
         MetricInfo("jitter", "jitter", "% IOD", 0.0, higher_is_better=False),
@@ -85,24 +71,13 @@ class Temporal(Metric):
         MetricInfo("head_motion", "head motion", "% IOD", 0.0, higher_is_better=None),
     )
 
-    def __init__(
-        self,
-        cache: Path | None = None,
-        *,
-        flow: Engine = "farneback",
-        store: MotionCache | None = None,
-    ) -> None:
-        self.store = store if store is not None else shared_cache(cache, flow)
-
     def describe(self, case: Case) -> Steadiness:
         """Return the per-frame motion of both clips.
 
         Raises:
             SubmissionError: when their lengths differ by more than 2 frames.
         """
-        length = match_lengths(len(case.generated), len(case.driving.frames), case.pair.key)
-        generated = generated_motion(case, self.store)
-        driving = driving_motion(case, self.store)
+        generated, driving, length = self.motions(case)
         return Steadiness(
             jitter(generated),
             jitter(driving),

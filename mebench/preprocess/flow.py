@@ -40,7 +40,7 @@ _ITERATIONS = 2
 _TUKEY_STEPS = 6
 _TUKEY_FLOOR = 0.002
 _FIT_STRIDE = 4
-_REFINE_ALPHA = 9.8
+_REFINE_ALPHA = 10.5
 """Smoothness at half size; end-point errors are those of OpenCV's 20 at full size."""
 _REFINE_SIGMA = 1.5
 _REFINE_FLOOR = 0.02

@@ -64,6 +64,23 @@ def test_against_reference_frames_the_oracle_scores_0_and_a_still_copy_their_mot
         assert got.seen_px == pytest.approx(got.true_px, rel=0.3)
 
 
+def test_a_kept_answer_is_not_analysed_again(truth, tmp_path, monkeypatch):
+    import mebench.preprocess.motion_cache as module
+
+    frames = truth.frames[:5]
+    case = toy.case(frames, frames, POINTS, Reference(frames))
+    first = TrueMotion(cache=tmp_path).describe(case)
+
+    def never(*args, **kwargs):
+        raise AssertionError("analysed again")
+
+    monkeypatch.setattr(module, "dense_motion", never)
+    monkeypatch.setattr(module, "region_motion", never)
+    again = TrueMotion(store=module.MotionCache(tmp_path)).describe(case)
+    assert again.seen_px == first.seen_px > 0
+    assert again.seen_epe_px == 0.0
+
+
 def test_wrong_amounts_and_wrong_expressions_are_ordered(metric, truth):
     face = toy.texture()
     half = described(metric, toy.moving(face, POINTS, toy.SMILE, size=0.01)[0], truth)

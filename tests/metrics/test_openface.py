@@ -80,3 +80,11 @@ def test_without_a_folder_the_user_learns_what_to_set(monkeypatch):
     still = np.zeros((3, 8, 8, 3), np.uint8)
     with pytest.raises(UsageError, match="MEBENCH_OPENFACE"):
         OpenFaceConsistency().describe(toy.case(still, still, toy.landmarks()))
+
+
+def test_other_files_are_another_measurement(tmp_path):
+    write(tmp_path / "driving/clip.csv", smile())
+    before = dict(OpenFaceConsistency(tmp_path).weights)
+    assert OpenFaceConsistency(tmp_path).weights == before
+    write(tmp_path / "driving/clip.csv", smile(0.5))
+    assert OpenFaceConsistency(tmp_path).weights != before
