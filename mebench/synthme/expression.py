@@ -92,7 +92,7 @@ class Expression:
         kind = _pick(rng, _GROUPS[emotion]) if emotion in _GROUPS else emotion
         text = _pick(rng, _EMOTIONS[kind])
         seconds = float(rng.uniform(0.20, 0.49))
-        size = float(np.clip(0.0155 * np.exp(0.28 * rng.standard_normal()), 0.009, 0.0195))
+        size = float(np.clip(0.018 * np.exp(0.35 * rng.standard_normal()), 0.007, 0.0225))
         return cls.from_text(text, size, seconds=seconds, fps=fps, emotion=emotion, rng=rng)
 
     @classmethod

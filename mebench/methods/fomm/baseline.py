@@ -12,9 +12,9 @@ from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
+from mebench.methods.fomm.material import clip_digest
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
-from mebench.methods.fomm.sampling import clip_digest
 from mebench.methods.fomm.tracks import Tracks
 from mebench.methods.fomm.training import Trainer
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress

@@ -60,6 +60,7 @@ class PointsConfig(BaselineConfig):
         remove_head_motion: take the measured rigid motion of the head out of the tracks.
         radius: standard deviation of the local average around a point, in eye distances.
         smooth_ms: standard deviation of the average over time, in milliseconds.
+        rank: principal components of the clip's change over time that are kept; 0 keeps all.
     """
 
     point_set: PointSet = "face-44"
@@ -67,6 +68,7 @@ class PointsConfig(BaselineConfig):
     remove_head_motion: bool = True
     radius: float = Field(default=0.06, gt=0.0, le=0.5)
     smooth_ms: float = Field(default=8.0, ge=0.0, le=100.0)
+    rank: int = Field(default=4, ge=0)
 
 
 class SamplingConfig(BaselineConfig):
@@ -77,8 +79,6 @@ class SamplingConfig(BaselineConfig):
         measured: share of those fields that are measured motion of a clip, made stronger.
         fields_per_clip: measured fields kept of each clip.
         frames_per_clip: frames kept of each clip, evenly spread.
-        tracked: share of known fields whose points are given as the tracker found them.
-        trials_per_clip: how many such fields are prepared of each clip.
         apex_focus: 0 draws the two frames of a real pair evenly, 1 prefers still and strongest.
         amplitude_start: least and most peak motion at the first step, in eye distances.
         amplitude_end: the same once the curriculum is over.
@@ -92,8 +92,6 @@ class SamplingConfig(BaselineConfig):
     synthetic: float = Field(default=0.75, ge=0.0, le=1.0)
     measured: float = Field(default=0.3, ge=0.0, le=1.0)
     fields_per_clip: int = Field(default=6, ge=1)
-    tracked: float = Field(default=0.5, ge=0.0, le=1.0)
-    trials_per_clip: int = Field(default=12, ge=0)
     frames_per_clip: int = Field(default=24, ge=2)
     apex_focus: float = Field(default=1.0, ge=0.0, le=1.0)
     amplitude_start: tuple[float, float] = (0.02, 0.08)

@@ -11,11 +11,11 @@ import torch
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.keypoints import KPDetector
+from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
 from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.objective import compose
 from mebench.methods.fomm.points import eye_distance, pick
-from mebench.methods.fomm.sampling import resized
 from mebench.methods.fomm.tracks import Tracks, track
 from mebench.types import Face, FaceClip, Frames, Image, Points
 

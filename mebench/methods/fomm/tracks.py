@@ -88,7 +88,7 @@ def measure(clip: FaceClip, config: PointsConfig) -> Motion:
     """
     gray = gray_frames(clip.frames)
     height, width = gray.shape[1:]
-    flow = dense_flow(gray, config.smooth_ms * clip.fps / 1000.0)
+    flow = dense_flow(gray, config.smooth_ms * clip.fps / 1000.0, config.rank)
     weight = texture(gray[0])
     head = np.zeros_like(flow)
     if config.remove_head_motion:

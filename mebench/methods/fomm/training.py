@@ -27,10 +27,11 @@ from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.losses import LossWeights, discriminator_loss
+from mebench.methods.fomm.material import Material, clip_digest, prepare
 from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.objective import Objective, Outcome
 from mebench.methods.fomm.perceptual import PerceptualLoss
-from mebench.methods.fomm.sampling import Batch, Material, clip_digest, draw, prepare
+from mebench.methods.fomm.sampling import Batch, draw
 from mebench.methods.fomm.transform import Transform
 from mebench.types import FaceClip, Progress
 

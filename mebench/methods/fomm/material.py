@@ -1,0 +1,178 @@
+"""Clips made ready for training: resized, tracked, their strongest motion kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench import spec
+from mebench.io.files import atomic_path
+from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.dense_flow import face_window
+from mebench.methods.fomm.points import pick
+from mebench.methods.fomm.tracks import Motion, Tracks, follow, measure, track
+from mebench.types import FaceClip, Points
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Material:
+    """One clip made ready for drawing, at the network's size.
+
+    Attributes:
+        frames: (T, S, S, 3) uint8.
+        landmarks: (68, 2) float32, pixels.
+        tracks: the clip's points.
+        strength: (T,) float32, 0..1, motion of a frame against the clip's strongest.
+        fields: (M, S/2, S/2, 2) float16, measured motion of the strongest frames, pixels of S.
+        gray: the recording has no colour.
+    """
+
+    frames: NDArray[np.uint8]
+    landmarks: Points
+    tracks: Tracks
+    strength: Array
+    fields: NDArray[np.float16]
+    gray: bool
+
+
+def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Material:
+    """Return a clip ready for drawing: resized, tracked, its strongest motion kept.
+
+    Tracks are read from the folder `cache` where they lie there already, else written to it.
+
+    Shapes: clip.frames (T, H, W, 3) of any size; see `Material`.
+    """
+    clip = _thinned(resized(clip, config.model.size), config.train.sampling.frames_per_clip)
+    if config.points.tracking == "none" or config.model.prior == "none":
+        fixed = track(clip, config.points.model_copy(update={"tracking": "none"}))
+        nothing = np.zeros((0, 1, 1, 2), np.float16)
+        known = _Followed(fixed, _image_change(clip), nothing)
+    else:
+        known = _followed(clip, config, cache)
+    strength = (known.strength / max(1e-6, float(known.strength.max()))).astype(np.float32)
+    frames = np.ascontiguousarray(clip.frames)
+    gray = clip.colour == "gray"
+    return Material(frames, clip.landmarks, known.tracks, strength, known.fields, gray)
+
+
+def _thinned(clip: FaceClip, most: int) -> FaceClip:
+    """Keep evenly spread frames: neighbours in time teach the same."""
+    n = len(clip.frames)
+    if n <= most:
+        return clip
+    kept = np.linspace(0, n - 1, most).round().astype(int)
+    return replace(
+        clip, frames=np.stack([np.asarray(clip.frames[i]) for i in kept]), fps=clip.fps * most / n
+    )
+
+
+class _Followed(NamedTuple):
+    tracks: Tracks
+    strength: Array
+    fields: NDArray[np.float16]
+
+
+def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Followed:
+    wanted = config.train.sampling.fields_per_clip
+    path = None
+    if cache is not None:
+        settings = {
+            "points": config.points.model_dump(mode="json"),
+            "fields": wanted,
+        }
+        name = hashlib.sha256(f"{clip_digest(clip)} {spec.digest(settings)}".encode())
+        path = cache / f"{name.hexdigest()[:32]}.npz"
+        if path.is_file():
+            with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+                return _load_followed(path)
+    motion = measure(clip, config.points)
+    start = pick(clip.landmarks, config.points.point_set)
+    tracks = follow(motion, start, clip, config.points)
+    strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
+    fields = _strongest(motion, strength, clip.landmarks, wanted)
+    known = _Followed(tracks, strength, fields)
+    if path is not None:
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            np.savez(
+                handle,
+                start=tracks.start,
+                motion=tracks.motion,
+                jacobians=tracks.jacobians,
+                eye_distance=tracks.eye_distance,
+                head=tracks.head,
+                strength=known.strength,
+                fields=known.fields,
+            )
+    return known
+
+
+def _load_followed(path: Path) -> _Followed:
+    with np.load(path, allow_pickle=False) as stored:
+        tracks = Tracks(
+            stored["start"],
+            stored["motion"],
+            stored["jacobians"],
+            stored["head"],
+            float(stored["eye_distance"]),
+        )
+        return _Followed(tracks, stored["strength"], stored["fields"])
+
+
+def clip_digest(clip: FaceClip) -> str:
+    """Return a digest of what a clip's tracks depend on, from a few of its frames."""
+    digest = hashlib.sha256(f"{clip.key} {clip.frames.shape} {clip.fps}".encode())
+    digest.update(np.ascontiguousarray(clip.landmarks, dtype=np.float32).tobytes())
+    for index in range(0, len(clip.frames), max(1, len(clip.frames) // 8)):
+        digest.update(np.ascontiguousarray(clip.frames[index]).tobytes())
+    return digest.hexdigest()
+
+
+def resized(clip: FaceClip, size: int) -> FaceClip:
+    """Return the clip at size × size pixels, its landmarks with it; itself where it fits."""
+    height, width = clip.frames.shape[1:3]
+    if (height, width) == (size, size):
+        return clip
+    smaller = size < height
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    shrunk = [cv2.resize(np.asarray(f), (size, size), interpolation=how) for f in clip.frames]
+    frames = np.stack(shrunk).astype(np.uint8, copy=False)
+    factor = np.array([size / width, size / height], np.float32)
+    marks = (clip.landmarks + np.float32(0.5)) * factor - np.float32(0.5)
+    return replace(clip, frames=frames, landmarks=marks.astype(np.float32))
+
+
+def _strongest(
+    motion: Motion, strength: Array, landmarks: Points, wanted: int
+) -> NDArray[np.float16]:
+    """The face's motion in a few strong frames, averaged where little is seen, at half size."""
+    n = len(strength)
+    window = face_window(landmarks, *motion.weight.shape)[..., None]
+    order = np.argsort(-strength, kind="stable")[: max(1, n // 3)]
+    chosen = order[:: max(1, len(order) // wanted)][:wanted]
+    height, width = motion.weight.shape
+    sigma = max(1.0, height / 64)
+    trust = motion.weight + np.float32(0.05)
+    total = cv2.GaussianBlur(trust, (0, 0), sigma)[..., None]
+    half = (width // 2, height // 2)
+    fields = []
+    for index in chosen:
+        soft = cv2.GaussianBlur(motion.flow[index] * trust[..., None], (0, 0), sigma) / total
+        fields.append(cv2.resize(soft * window, half, interpolation=cv2.INTER_AREA))
+    return np.stack(fields).astype(np.float16)
+
+
+def _image_change(clip: FaceClip) -> Array:
+    first = np.asarray(clip.frames[0], np.float32)
+    return np.array(
+        [np.abs(np.asarray(f, np.float32) - first).mean() for f in clip.frames], np.float32
+    )
