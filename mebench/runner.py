@@ -125,7 +125,7 @@ def run_baseline(
     timer = Timer()
     protocol = load_protocol(settings.protocol)
     spec = baseline_spec(settings.baseline)
-    method = _load(settings)
+    method = _load(settings, place)
     check_protocol(protocol)
     _claim(place.out, settings, protocol, resume)
     with timer.stage("data"):
@@ -190,10 +190,16 @@ def default_out(settings: RunSettings) -> Path:
     return Path("runs") / ("-".join(names) + f"-seed{settings.seed}")
 
 
-def _load(settings: RunSettings) -> Baseline:
-    return load_baseline(
+def _load(settings: RunSettings, place: Place) -> Baseline:
+    method = load_baseline(
         settings.baseline, preset=settings.preset, overrides=dict(settings.overrides)
     )
+    return _placed(method, place)
+
+
+def _placed(method: Baseline, place: Place) -> Baseline:
+    method.cache, method.jobs = place.cache, place.jobs
+    return method
 
 
 def check_protocol(protocol: Protocol) -> None:
@@ -358,12 +364,12 @@ def _control(
         title = _method(ORACLE, "Oracle (re-rendered truth)")
         _write_outputs(folder, data, title, partial(_oracle_pair, data), place.jobs, progress)
     elif name == UNTRAINED:
-        method = _load(settings)
+        method = _load(settings, place)
         method.initialise(device=place.device, seed=settings.seed)
         title = _method(UNTRAINED, f"{baseline_spec(settings.baseline).title}, before training")
         _generate(method, data, folder, title, place, progress)
     else:
-        method = load_baseline(name, preset="default")
+        method = _placed(load_baseline(name, preset="default"), place)
         workdir = place.out / "controls" / f".{name}"
         method.fit(
             data.train, workdir=workdir, device=place.device, seed=settings.seed, progress=progress

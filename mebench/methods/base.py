@@ -22,6 +22,10 @@ class Baseline(ABC):
     """A method that generates ME clips; knows nothing of files, protocols or metrics.
 
     Deterministic: the same config, clips and seed on the same machine give the same frames.
+
+    Attributes:
+        cache: where it may keep, by content, what it measured on clips; None to keep nothing.
+        jobs: worker processes it may use.
     """
 
     config_model: ClassVar[type[BaselineConfig]] = BaselineConfig
@@ -29,6 +33,8 @@ class Baseline(ABC):
 
     def __init__(self, config: BaselineConfig | None = None) -> None:
         self.config = config if config is not None else self.config_model()
+        self.cache: Path | None = None
+        self.jobs = 1
 
     def fit(  # noqa: B027 - a method that does not learn keeps this
         self,

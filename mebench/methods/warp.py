@@ -16,14 +16,15 @@ from mebench.errors import UsageError, WeightsError
 from mebench.io.files import atomic_path
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm.config import PointsConfig
+from mebench.methods.fomm.material import thinned
 from mebench.methods.fomm.points import eye_distance, pick
-from mebench.methods.fomm.tracks import track
+from mebench.methods.fomm.tracks import stored_track
 from mebench.types import Face, FaceClip, Frames, Image, Progress
 
 _POINTS = PointsConfig(point_set="face-44", tracking="flow", remove_head_motion=True)
 _STILL_PX = 5e-3
 _MEMORIES = 8
-_RECENT = 64
+_REMEMBERED_FRAMES = 32
 
 
 class WarpConfig(BaselineConfig):
@@ -48,26 +49,13 @@ class Motion:
     displacements: NDArray[np.float64]
 
 
-def clip_motion(clip: FaceClip) -> Motion:
+def clip_motion(clip: FaceClip, cache: Path | None = None) -> Motion:
     """Return the motion of a clip's face points without the head's motion.
-
-    The latest results are kept by content: several controls and templates share a driving clip.
 
     Shapes: clip.frames (T, H, W, 3); 44 points.
     """
-    digest = hashlib.sha256(f"{clip.frames.shape} {clip.fps}".encode())
-    for part in (clip.landmarks, clip.frames):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    key = digest.hexdigest()
-    if key not in _recent:
-        tracks = track(clip, _POINTS)
-        while len(_recent) >= _RECENT:
-            del _recent[next(iter(_recent))]
-        _recent[key] = Motion(tracks.start.astype(np.float64), tracks.motion.astype(np.float64))
-    return _recent[key]
-
-
-_recent: dict[str, Motion] = {}
+    tracks = stored_track(clip, _POINTS, cache)
+    return Motion(tracks.start.astype(np.float64), tracks.motion.astype(np.float64))
 
 
 def resampled(motion: Motion, length: int) -> Motion:
@@ -106,7 +94,7 @@ class LinearWarp(Baseline):
 
     def generate(self, template: Face, driving: FaceClip) -> Frames:
         """Return (T, H, W, 3): the template moved as the driving face moves."""
-        return warp_by_motion(template, clip_motion(driving), self.config)
+        return warp_by_motion(template, clip_motion(driving, self.cache), self.config)
 
 
 class Reversed(LinearWarp):
@@ -151,7 +139,8 @@ class Mismatched(Baseline):
         with progress.task("track", len(kept)) as task:
             for clip in kept:
                 units = frozenset(unit.au for unit in clip.action_units)
-                self._memories.append(_Memory(clip.key, clip.subject, units, clip_motion(clip)))
+                motion = clip_motion(thinned(clip, _REMEMBERED_FRAMES), self.cache)
+                self._memories.append(_Memory(clip.key, clip.subject, units, motion))
                 task.advance(note=clip.key)
 
     def generate(self, template: Face, driving: FaceClip) -> Frames:

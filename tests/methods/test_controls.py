@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from mebench.errors import UsageError, WeightsError
-from mebench.methods import warp
 from mebench.methods.catalogue import baseline_spec, load_baseline
 from mebench.methods.copying import CopyDriving, CopyTemplate
 from mebench.methods.fomm.points import pick
@@ -194,17 +193,31 @@ def test_reversed_is_linear_warp_backwards(smile, template):
     np.testing.assert_array_equal(backward, forward[::-1])
 
 
-def test_the_same_call_gives_the_same_bytes_on_any_number_of_threads(smile, template, monkeypatch):
+def test_the_same_call_gives_the_same_bytes_on_any_number_of_threads(smile, template):
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)
         one = LinearWarp().generate(template, smile)
-        monkeypatch.setattr(warp, "_recent", {})
         cv2.setNumThreads(4)
         four = LinearWarp().generate(template, smile)
     finally:
         cv2.setNumThreads(before)
     np.testing.assert_array_equal(one, four)
+
+
+def test_tracks_kept_in_a_cache_give_the_same_frames_and_damaged_ones_are_made_again(
+    smile, template, tmp_path
+):
+    plain = LinearWarp().generate(template, smile)
+    method = LinearWarp()
+    method.cache = tmp_path
+    first = method.generate(template, smile)
+    (stored,) = (tmp_path / "tracks").iterdir()
+    read = method.generate(template, smile)
+    stored.write_bytes(stored.read_bytes()[:90])
+    mended = method.generate(template, smile)
+    for frames in (first, read, mended):
+        np.testing.assert_array_equal(frames, plain)
 
 
 def test_copies_are_copies(smile, template):

@@ -12,14 +12,11 @@ from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
-from mebench.methods.fomm.material import clip_digest
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
-from mebench.methods.fomm.tracks import Tracks
 from mebench.methods.fomm.training import Trainer
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
 
-_TRACKS_KEPT = 256
 _VGG_LAYERS = 5
 
 
@@ -41,7 +38,6 @@ class FommPrior(Baseline):
         super().__init__(config)
         self._networks = build(self.config, seed)
         self._animator: FaceAnimator | None = None
-        self._tracks: dict[str, Tracks | None] = {}
 
     def fit(
         self,
@@ -62,7 +58,13 @@ class FommPrior(Baseline):
         losses = self.config.train.losses
         networks = build(self.config, seed, with_critic=losses.gan > 0)
         trainer = Trainer(
-            self.config, networks, workdir, device, seed, _perceptual(losses.perceptual)
+            self.config,
+            networks,
+            workdir,
+            device,
+            seed,
+            _perceptual(losses.perceptual),
+            self.jobs,
         )
         trainer.fit(clips, progress if progress is not None else SilentProgress())
         self._use(networks)
@@ -78,7 +80,9 @@ class FommPrior(Baseline):
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
         if self._animator is None:
             self._animator = FaceAnimator(self._networks, self.config)
-        return self._animator.generate(template, driving, self._tracks_of(driving))
+        return self._animator.generate(
+            template, driving, driving_tracks(driving, self.config, self.cache)
+        )
 
     def save(self, path: Path) -> None:
         """Write the networks and their configuration."""
@@ -107,15 +111,6 @@ class FommPrior(Baseline):
     def _use(self, networks: Networks) -> None:
         self._networks = networks._replace(discriminator=None)
         self._animator = None
-        self._tracks.clear()
-
-    def _tracks_of(self, driving: FaceClip) -> Tracks | None:
-        key = clip_digest(driving)
-        if key not in self._tracks:
-            if len(self._tracks) >= _TRACKS_KEPT:
-                self._tracks.clear()
-            self._tracks[key] = driving_tracks(driving, self.config)
-        return self._tracks[key]
 
 
 def _trained_configuration(found: Any, path: Path) -> FommConfig:

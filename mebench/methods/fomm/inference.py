@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import cv2
@@ -16,7 +17,7 @@ from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to
 from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.objective import compose
 from mebench.methods.fomm.points import eye_distance, pick
-from mebench.methods.fomm.tracks import Tracks, track
+from mebench.methods.fomm.tracks import Tracks, stored_track
 from mebench.types import Face, FaceClip, Frames, Image, Points
 
 
@@ -95,11 +96,13 @@ class FaceAnimator(Animator):
         return compose(self.generator, canvas, out)
 
 
-def driving_tracks(driving: FaceClip, config: FommConfig) -> Tracks | None:
+def driving_tracks(
+    driving: FaceClip, config: FommConfig, cache: Path | None = None
+) -> Tracks | None:
     """Return the tracks of a driving clip at the networks' size; None without a prior."""
     if config.model.prior == "none":
         return None
-    return track(resized(driving, config.model.size), config.points)
+    return stored_track(resized(driving, config.model.size), config.points, cache)
 
 
 def fitted(face: Face, size: int) -> tuple[Image, Points]:

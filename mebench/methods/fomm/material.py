@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.dense_flow import face_window
 from mebench.methods.fomm.points import pick
-from mebench.methods.fomm.tracks import Motion, Tracks, follow, measure, track
+from mebench.methods.fomm.tracks import Motion, Tracks, clip_digest, follow, measure, track
 from mebench.types import FaceClip, Points
 
 Array = NDArray[np.float32]
@@ -52,7 +51,7 @@ def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Ma
 
     Shapes: clip.frames (T, H, W, 3) of any size; see `Material`.
     """
-    clip = _thinned(resized(clip, config.model.size), config.train.sampling.frames_per_clip)
+    clip = thinned(resized(clip, config.model.size), config.train.sampling.frames_per_clip)
     if config.points.tracking == "none" or config.model.prior == "none":
         fixed = track(clip, config.points.model_copy(update={"tracking": "none"}))
         nothing = np.zeros((0, 1, 1, 2), np.float16)
@@ -65,8 +64,11 @@ def prepare(clip: FaceClip, config: FommConfig, cache: Path | None = None) -> Ma
     return Material(frames, clip.landmarks, known.tracks, strength, known.fields, gray)
 
 
-def _thinned(clip: FaceClip, most: int) -> FaceClip:
-    """Keep evenly spread frames: neighbours in time teach the same."""
+def thinned(clip: FaceClip, most: int) -> FaceClip:
+    """Return a clip with at most so many frames, evenly spread: neighbours in time teach the same.
+
+    Shapes: clip.frames (T, H, W, 3); its frame rate falls with the frames.
+    """
     n = len(clip.frames)
     if n <= most:
         return clip
@@ -86,12 +88,8 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
     wanted = config.train.sampling.fields_per_clip
     path = None
     if cache is not None:
-        settings = {
-            "points": config.points.model_dump(mode="json"),
-            "fields": wanted,
-        }
-        name = hashlib.sha256(f"{clip_digest(clip)} {spec.digest(settings)}".encode())
-        path = cache / f"{name.hexdigest()[:32]}.npz"
+        name = spec.digest([clip_digest(clip), spec.digest(config.points), wanted])
+        path = cache / f"{name[:32]}.npz"
         if path.is_file():
             with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
                 return _load_followed(path)
@@ -103,38 +101,13 @@ def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Follow
     known = _Followed(tracks, strength, fields)
     if path is not None:
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez(
-                handle,
-                start=tracks.start,
-                motion=tracks.motion,
-                jacobians=tracks.jacobians,
-                eye_distance=tracks.eye_distance,
-                head=tracks.head,
-                strength=known.strength,
-                fields=known.fields,
-            )
+            np.savez(handle, strength=strength, fields=fields, **tracks.arrays())
     return known
 
 
 def _load_followed(path: Path) -> _Followed:
     with np.load(path, allow_pickle=False) as stored:
-        tracks = Tracks(
-            stored["start"],
-            stored["motion"],
-            stored["jacobians"],
-            stored["head"],
-            float(stored["eye_distance"]),
-        )
-        return _Followed(tracks, stored["strength"], stored["fields"])
-
-
-def clip_digest(clip: FaceClip) -> str:
-    """Return a digest of what a clip's tracks depend on, from a few of its frames."""
-    digest = hashlib.sha256(f"{clip.key} {clip.frames.shape} {clip.fps}".encode())
-    digest.update(np.ascontiguousarray(clip.landmarks, dtype=np.float32).tobytes())
-    for index in range(0, len(clip.frames), max(1, len(clip.frames) // 8)):
-        digest.update(np.ascontiguousarray(clip.frames[index]).tobytes())
-    return digest.hexdigest()
+        return _Followed(Tracks.from_arrays(stored), stored["strength"], stored["fields"])
 
 
 def resized(clip: FaceClip, size: int) -> FaceClip:

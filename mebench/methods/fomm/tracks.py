@@ -5,11 +5,21 @@ Detectors run on every frame jitter more than a micro-expression moves; flow fro
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mebench import spec
+from mebench.environment import code_digest
+from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.dense_flow import (
     dense_flow,
@@ -42,6 +52,20 @@ class Tracks:
     head: Array
     eye_distance: float
 
+    def arrays(self) -> dict[str, Any]:
+        """Return what `from_arrays` needs, for a file."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_arrays(cls, stored: Mapping[str, Any]) -> Tracks:
+        """Return the tracks of `arrays`.
+
+        Raises:
+            KeyError: when one is missing.
+        """
+        found = {name: stored[name] for name in cls.__dataclass_fields__}
+        return cls(**{**found, "eye_distance": float(found["eye_distance"])})
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -71,6 +95,38 @@ def track(clip: FaceClip, config: PointsConfig) -> Tracks:
     still = np.zeros((len(clip.frames), len(start), 2), np.float32)
     eye = np.tile(np.eye(2, dtype=np.float32), (*still.shape[:2], 1, 1))
     return Tracks(start, still, eye, still, eye_distance(clip.landmarks))
+
+
+def stored_track(clip: FaceClip, config: PointsConfig, cache: Path | None) -> Tracks:
+    """Return the tracks of a clip's points from the cache, or make them and put them there.
+
+    Every row of a run tracks the same driving clips.
+    """
+    if cache is None:
+        return track(clip, config)
+    settings = [clip_digest(clip), spec.digest(config), _code()]
+    path = cache / "tracks" / f"{spec.digest(settings)}.npz"
+    if path.is_file():
+        damaged = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+        with contextlib.suppress(*damaged), np.load(path, allow_pickle=False) as stored:
+            return Tracks.from_arrays(stored)
+    tracks = track(clip, config)
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, **tracks.arrays())
+    return tracks
+
+
+def clip_digest(clip: FaceClip) -> str:
+    """Return a digest of what a clip's tracks depend on."""
+    digest = hashlib.sha256(f"{clip.frames.shape} {clip.fps}".encode())
+    digest.update(np.ascontiguousarray(clip.landmarks, dtype=np.float32).tobytes())
+    digest.update(np.ascontiguousarray(clip.frames).tobytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    return code_digest("methods/fomm")
 
 
 def follow(motion: Motion, start: Positions, clip: FaceClip, config: PointsConfig) -> Tracks:

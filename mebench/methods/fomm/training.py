@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -27,12 +28,14 @@ from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.losses import LossWeights, discriminator_loss
-from mebench.methods.fomm.material import Material, clip_digest, prepare
+from mebench.methods.fomm.material import Material, prepare
 from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.objective import Objective, Outcome
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.sampling import Batch, draw
+from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.transform import Transform
+from mebench.preprocess.parallel import each
 from mebench.types import FaceClip, Progress
 
 CHECKPOINT = "checkpoint.pt"
@@ -53,6 +56,7 @@ class Trainer:
         device: ``cpu`` or ``cuda:0``.
         seed: of everything random.
         perceptual: the VGG19 loss with its published weights, where it is wanted.
+        jobs: processes that track the clips' points.
     """
 
     config: FommConfig
@@ -61,6 +65,7 @@ class Trainer:
     device: str
     seed: int
     perceptual: PerceptualLoss | None = None
+    jobs: int = 1
 
     def fit(self, clips: Sequence[FaceClip], progress: Progress) -> None:
         """Train from the workdir's checkpoint, or from the start, to the last step.
@@ -116,11 +121,11 @@ class Trainer:
         return step
 
     def _materials(self, clips: Sequence[FaceClip], progress: Progress) -> list[Material]:
-        folder = self.workdir / "tracks"
+        made = partial(prepare, config=self.config, cache=self.workdir / "tracks")
         materials = []
         with progress.task("track face points", total=len(clips)) as task:
-            for clip in clips:
-                materials.append(prepare(clip, self.config, cache=folder))
+            for clip, material in zip(clips, each(made, clips, self.jobs), strict=True):
+                materials.append(material)
                 task.advance(note=clip.key)
         return materials
 
