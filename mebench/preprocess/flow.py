@@ -166,40 +166,48 @@ class _Fit:
         self.origin = np.array(canvas.origin, np.float64)
         sparse = np.zeros((height, width), bool)
         sparse[::_FIT_STRIDE, ::_FIT_STRIDE] = True
-        self.used = sparse & (canvas.weight > 0)
-        rows, columns = np.nonzero(self.used)
+        self.used = np.flatnonzero(sparse & (canvas.weight > 0))
+        rows, columns = np.divmod(self.used, width)
         self.points = (np.stack([columns, rows], axis=1) + self.origin) / IOD
-        self.weights = canvas.weight[self.used].astype(np.float64)
+        self.weights = canvas.weight.ravel()[self.used].astype(np.float64)
 
     def __call__(self, flow: FloatArray) -> Matrix:
         """Return the (2, 3) head motion in canonical pixels of a `flow` in pixels."""
         if self.weights.sum() <= 0.0:
             return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        fit = fit_similarity(self.points, flow[self.used] / IOD, self.weights)
+        fit = fit_similarity(self.points, flow.reshape(-1, 2)[self.used] / IOD, self.weights)
         return np.column_stack([fit[:, :2], fit[:, 2] * IOD])
 
     def removed(self, flow: FloatArray, head: Matrix, step: int = 1) -> FloatArray:
         """Return `flow` (pixels), known at every `step` pixels, less the motion of `head`, IOD."""
-        rest: FloatArray = (flow - self._shift(flow, head, step)) / np.float32(IOD)
-        return rest
+        rest = _as_complex(flow) - self._shift(flow, head, step)
+        return _as_vectors(rest) / np.float32(IOD)
 
     def straight(self, flow: FloatArray, head: Matrix) -> FloatArray:
         """Return the `flow` (pixels) that is left after every frame was warped back by `head`."""
         back = invert(head)
-        turned = flow @ back[:, :2].T.astype(np.float32)
-        return np.asarray(turned + self._shift(flow, back, 1), np.float32)
+        turn = np.complex64(complex(back[0, 0], back[1, 0]))
+        return _as_vectors(turn * _as_complex(flow) + self._shift(flow, back, 1))
 
-    def _shift(self, flow: FloatArray, motion: Matrix, step: int) -> FloatArray:
-        height, width = flow.shape[:2]
+    def _shift(self, flow: FloatArray, motion: Matrix, step: int) -> NDArray[np.complex64]:
         # A pixel at half size lies between two pixels of the full one.
-        x, y = (
-            (step * np.arange(n) + (step - 1) / 2 + start)[:, None]
-            for n, start in zip((width, height), self.origin, strict=True)
+        y, x = (
+            step * np.arange(n) + (step - 1) / 2 + start
+            for n, start in zip(flow.shape[:2], self.origin[::-1], strict=True)
         )
-        linear = motion[:, :2] - np.eye(2)
-        columns, rows = x * linear[:, 0], y * linear[:, 1] + motion[:, 2]
-        shift: FloatArray = columns.astype(np.float32)[None, :] + rows.astype(np.float32)[:, None]
+        grow = complex(motion[0, 0] - 1.0, motion[1, 0])
+        columns = (grow * x).astype(np.complex64)
+        rows = (1j * grow * y + complex(motion[0, 2], motion[1, 2])).astype(np.complex64)
+        shift: NDArray[np.complex64] = rows[:, None] + columns
         return shift
+
+
+def _as_complex(flow: FloatArray) -> NDArray[np.complex64]:
+    return np.ascontiguousarray(flow, np.float32).view(np.complex64)[..., 0]
+
+
+def _as_vectors(flow: NDArray[np.complex64]) -> FloatArray:
+    return flow[..., None].view(np.float32)
 
 
 def _halved(image: FloatArray) -> FloatArray:

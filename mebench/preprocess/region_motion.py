@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.sparse import csr_array
 
 from mebench.errors import DatasetError
 from mebench.facs.regions import SIGN, SITES, site_discs
@@ -176,7 +177,7 @@ class _SiteMeans:
             share[:] = (value * disc).ravel()
             share /= share.sum() or 1.0
         self.pixels = np.flatnonzero(shares.any(axis=0))
-        self.shares = shares[:, self.pixels]
+        self.shares = csr_array(shares[:, self.pixels])
         self.sign = np.array([SIGN[side] for _, side in SITES])
 
     def __call__(self, flow: FloatArray) -> Matrix:
