@@ -27,7 +27,7 @@ def find_submissions(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise SubmissionError(f"{path}: no such folder or zip")
+            raise SubmissionError(f"{path}: no such folder or zip; give a submission")
         if path.is_file() or (path / MANIFEST).is_file():
             found.append(path)
             continue
@@ -37,7 +37,9 @@ def find_submissions(paths: Sequence[Path]) -> list[Path]:
             if entry.suffix.lower() == ".zip" or (entry / MANIFEST).is_file()
         ]
         if not inside:
-            raise SubmissionError(f"{path}: holds neither {MANIFEST} nor submissions")
+            raise SubmissionError(
+                f"{path}: holds neither {MANIFEST} nor submissions; give another folder"
+            )
         found += inside
     return found
 

@@ -64,6 +64,9 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     except OSError as error:
         raise writing_error(target, error) from error
+    except UsageError as error:
+        # A file inside could not be written: name it by the place the user knows.
+        raise UsageError(str(error).replace(str(temporary), str(target))) from error
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -73,7 +76,7 @@ def writing_error(target: Path, error: OSError) -> UsageError | OSError:
     """Return a one-line `UsageError` for a full disk or a place that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UsageError(
-            f"{target}: the disk is full; free some space and run again with --resume"
+            f"{target}: the disk is full; free some space and run again (a run: with --resume)"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return UsageError(f"{target}: cannot be written; choose a folder you may write to")

@@ -39,7 +39,7 @@ def pack(folder: Path, target: Path) -> int:
         SubmissionError: when the folder breaks a naming rule or holds no manifest.
     """
     if not folder.is_dir():
-        raise SubmissionError(f"{folder}: no such folder")
+        raise SubmissionError(f"{folder}: no such folder; give a submission")
     source = FolderSource(folder)
     if MANIFEST not in source.names():
         raise SubmissionError(f"{folder.name}/{MANIFEST}: missing; write it before packing")

@@ -51,7 +51,7 @@ def open_source(path: Path) -> Source:
         raise SubmissionError(f"{path}: no such folder or zip; give a submission")
     if not zipfile.is_zipfile(path):
         raise SubmissionError(
-            f"{path}: neither a folder nor a whole zip; pack it again: mebench submission pack"
+            f"{path}: neither a folder nor a zip archive; pack it with: mebench submission pack"
         )
     return ZipSource(path)
 
