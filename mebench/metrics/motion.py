@@ -62,8 +62,8 @@ def end_point_error(
 
     Shapes: measured and truth (T, N, 2), moving (T, N); errors (T,), NaN where none moves.
     """
-    error = np.linalg.norm(measured - truth, axis=-1)
-    size = np.linalg.norm(truth, axis=-1)
+    error = _length(measured - truth)
+    size = _length(truth)
     count = moving.sum(axis=1)
     frames = np.full(len(error), np.nan)
     some = count > 0
@@ -73,9 +73,15 @@ def end_point_error(
 
 def moving_pixels(truth: Array) -> NDArray[np.bool_]:
     """Return where a true displacement (T, N, 2) exceeds 10 % of the clip's peak."""
-    size = np.linalg.norm(truth, axis=-1)
+    size = _length(truth)
     moving: NDArray[np.bool_] = size > MOVING_SHARE * size.max()
     return moving
+
+
+def _length(vectors: Array) -> Array:
+    # Several times as fast as np.linalg.norm along a short last axis.
+    length: Array = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+    return length
 
 
 def remove_head(flow: Array, pixels: Array, weights: Array, iod_px: float) -> Array:
