@@ -19,7 +19,7 @@ def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) 
     from matplotlib.figure import Figure
 
     ranked = sorted(driving, key=lambda name: -float(np.abs(driving[name]).max(initial=0.0)))
-    figure = Figure(figsize=(6.4, 1.9), layout="constrained")
+    figure = Figure(figsize=(6.4, 2.4), layout="constrained")
     axes = figure.add_subplot()
     for number, name in enumerate(ranked[:most]):
         times = np.arange(len(driving[name])) * 1000.0 / fps
@@ -31,7 +31,7 @@ def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) 
     axes.set_ylabel("% IOD", fontsize=8)
     axes.tick_params(labelsize=8)
     if ranked:
-        axes.legend(fontsize=7, ncols=most, frameon=False, loc="upper right")
+        axes.legend(fontsize=7, ncols=most, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
     out = io.BytesIO()
     # No software line in the file: the same numbers give the same bytes.
     figure.savefig(out, format="png", dpi=110, metadata={"Software": None})

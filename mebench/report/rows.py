@@ -177,14 +177,29 @@ def _caption(record: Record) -> str:
     )
 
 
+def _counts(rows: Sequence[MethodRow], keys: Sequence[str]) -> str:
+    """Say how many pairs stand behind the values: the usual number, and which columns differ."""
+    found: dict[str, list[int]] = {}
+    for key in keys:
+        counts = sorted({row.metrics[key].n for row in rows if key in row.metrics})
+        title = next((row.metrics[key].title for row in rows if key in row.metrics), key)
+        found[title] = counts
+    most = max((count for counts in found.values() for count in counts), default=0)
+    others = [
+        f"{title}: {' or '.join(map(str, counts))}"
+        for title, counts in found.items()
+        if counts != [most]
+    ]
+    return f"n = {most} pairs behind each value" + (f" ({'; '.join(others)})." if others else ".")
+
+
 def _notes(records: Sequence[Record], rows: Sequence[MethodRow], keys: Sequence[str]) -> list[str]:
-    notes = []
-    counts = sorted({row.metrics[key].n for row in rows for key in keys if key in row.metrics})
-    notes.append(f"n = {', '.join(map(str, counts))} pairs behind each value.")
+    notes = [_counts(rows, keys)]
     weights = {name: value for record in records for name, value in record.weights.items()}
     for name, value in sorted(weights.items()):
-        shown = value if value.startswith("seeded") else f"sha256 {value[:12]}"
-        notes.append(f"weights {name}: {shown}")
+        seeded = value.startswith("seeded")
+        shown = value.rpartition(":")[2][:12]
+        notes.append(f"weights {name}: {'seeded stand-in' if seeded else 'sha256'} {shown}")
     if any("~seeded" in key for key in keys):
         notes.append(
             "~seeded: stand-in weights, not the published network; never compare with published "

@@ -73,7 +73,11 @@ def _view(pair: Pair, submission: Submission, result: RunResult) -> tuple[list[I
     ]
     found = curves_of(submission, pair, data, result.options)
     values = result.record.result.per_clip[pair.key]
-    headline = [key for key, metric in result.record.result.metrics.items() if metric.headline]
+    headline = {
+        key: f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+        for key, metric in result.record.result.metrics.items()
+        if metric.headline
+    }
     view = PairView(
         key=pair.key,
         emotion=" + ".join(f"AU{unit.au}" for unit in driving.action_units),
@@ -84,7 +88,7 @@ def _view(pair: Pair, submission: Submission, result: RunResult) -> tuple[list[I
         ),
         stills=png_bytes(contact_sheet([still], _SHEET_COLUMNS, 106)),
         curves=curve_figure(_side(found, "driving"), _side(found, "generated"), driving.fps),
-        values={key: _number(values.get(key)) for key in headline if key in values},
+        values={name: _number(values.get(key)) for key, name in headline.items() if key in values},
     )
     return still, view
 
