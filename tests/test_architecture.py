@@ -18,7 +18,7 @@ LEVELS = [
     {"synthme", "facs", "io"},
     {"datasets"},
     {"preprocess"},
-    {"metrics", "protocol", "record", "stats"},
+    {"metrics", "protocol", "record", "stats", "comparison"},
     {"submission", "methods"},
     {"scoring"},
     {"runner", "scorer", "generate", "report", "rating"},

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mebench.comparison import training_effect
 from mebench.errors import UsageError, did_you_mean
 from mebench.record import MethodRow, MetricResult, Record
 
 Mark = Literal["best", "second"]
+_IMAGE_QUALITY = ("psnr_db",)
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -195,6 +197,11 @@ def _counts(rows: Sequence[MethodRow], keys: Sequence[str]) -> str:
 
 def _notes(records: Sequence[Record], rows: Sequence[MethodRow], keys: Sequence[str]) -> list[str]:
     notes = [_counts(rows, keys)]
+    for record in records:
+        notes += [
+            f"training changed {effect.line()} (paired with {record.result.id} before training)"
+            for effect in training_effect(record, tuple(dict.fromkeys((*keys, *_IMAGE_QUALITY))))
+        ]
     weights = {name: value for record in records for name, value in record.weights.items()}
     for name, value in sorted(weights.items()):
         seeded = value.startswith("seeded")

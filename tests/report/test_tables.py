@@ -93,3 +93,15 @@ def test_records_that_cannot_be_compared_are_refused():
 def test_unknown_metric_names_the_nearest(options):
     with pytest.raises(UsageError, match="Did you mean 'psnr_db'"):
         table(**options)
+
+
+def test_the_effect_of_training_is_told_pair_by_pair():
+    record = make_record(
+        values={"psnr_db": 31.0}, controls=(make_row("untrained", {"psnr_db": 30.0}),)
+    )
+    notes = build_table([record]).notes
+    assert (
+        "training changed psnr_db +1.0000 [+1.0000, +1.0000], n 2: better "
+        "(paired with mine before training)" in notes
+    )
+    assert not any("training changed" in note for note in build_table([make_record()]).notes)

@@ -150,6 +150,7 @@ class TrainConfig(BaselineConfig):
         betas: of Adam.
         drops: shares of the steps after which the learning rate falls to a tenth.
         cosine: let the learning rate fall along half a cosine instead.
+        rehearsals: known fields a clip from which the tracker's errors are learnt; 0 learns none.
         motion_first: share of the steps that train the motion network alone.
         checkpoint_every: steps between checkpoints.
         precision: as Lightning Fabric names it.
@@ -164,6 +165,7 @@ class TrainConfig(BaselineConfig):
     betas: tuple[float, float] = (0.9, 0.999)
     drops: tuple[float, ...] = ()
     cosine: bool = True
+    rehearsals: int = Field(default=0, ge=0)
     motion_first: float = Field(default=0.6, ge=0.0, le=1.0)
     checkpoint_every: int = Field(default=100, ge=1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
@@ -208,6 +210,8 @@ class FommConfig(BaselineConfig):
             raise ValueError(f"model.size must be a multiple of {4 * 2**blocks} with these blocks")
         if self.model.jacobians != "learned" and self.points.tracking == "none":
             raise ValueError("measured Jacobians need points.tracking: flow")
+        if self.train.rehearsals and self.model.jacobians != "measured":
+            raise ValueError("train.rehearsals needs model.jacobians: measured")
         if self.model.prior == "none" and self.model.jacobians != "learned":
             raise ValueError("model.prior: none needs model.jacobians: learned")
         if self.model.prior == "awp" and self.points.point_set != "published-18":

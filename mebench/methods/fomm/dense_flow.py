@@ -50,10 +50,26 @@ def dense_flow(gray: Array, smooth: float, rank: int) -> Array:
     if smooth > 0 and len(gray) > 1:
         gray = gaussian_filter1d(gray, smooth, axis=0, mode="nearest")
     if 0 < rank < len(gray):
-        gray = _few_changes(gray, rank)
+        gray = few_changes(gray, rank)
     with single_thread():
         flow = _dis(gray)
     return flow
+
+
+def few_changes(gray: Array, rank: int) -> Array:
+    """Return frames of which only the strongest principal components over time are kept.
+
+    Motion below a pixel changes an image almost linearly, so a few components hold all of it; the
+    noise of the sensor is spread over as many as there are frames.
+
+    Shapes: gray (T, H, W).
+    """
+    flat = gray.reshape(len(gray), -1).astype(np.float64)
+    mean = flat.mean(axis=0)
+    change = flat - mean
+    _, vectors = np.linalg.eigh(change @ change.T)
+    kept = vectors[:, -rank:]
+    return np.asarray(mean + kept @ (kept.T @ change), np.float32).reshape(gray.shape)
 
 
 def texture(gray: Array) -> Array:
@@ -173,20 +189,6 @@ def _tukey(design: Double, values: Double, base: Double, floor: float) -> Double
         cut = 2.5 * max(floor, 1.4826 * float(np.median(size)))
         robust = np.tile(np.clip(1 - (size / cut) ** 2, 0, None) ** 2, 2)
     return fit
-
-
-def _few_changes(gray: Array, rank: int) -> Array:
-    """Keep a clip's strongest principal components over time.
-
-    Motion below a pixel changes an image almost linearly, so a few components hold all of it; the
-    noise of the sensor is spread over as many as there are frames.
-    """
-    flat = gray.reshape(len(gray), -1).astype(np.float64)
-    mean = flat.mean(axis=0)
-    change = flat - mean
-    _, vectors = np.linalg.eigh(change @ change.T)
-    kept = vectors[:, -rank:]
-    return np.asarray(mean + kept @ (kept.T @ change), np.float32).reshape(gray.shape)
 
 
 def _dis(gray: Array) -> Array:

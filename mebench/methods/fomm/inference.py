@@ -14,9 +14,10 @@ from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.keypoints import KPDetector
 from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
-from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.objective import compose
 from mebench.methods.fomm.points import eye_distance, pick
+from mebench.methods.fomm.rehearsal import corrected
 from mebench.methods.fomm.tracks import Tracks, stored_track
 from mebench.types import Face, FaceClip, Frames, Image, Points
 
@@ -53,6 +54,8 @@ class FaceAnimator(Animator):
         moving = None
         if tracks is not None:
             points = pick(landmarks, self.config.points.point_set)
+            if isinstance(self.detector, GivenPoints):
+                tracks = corrected(tracks, self.detector.correction.numpy(force=True))
             moving = self._driving_points(tracks, eye_distance(landmarks))
         frames = resized(driving, size).frames
         batches = self.pictures(image, points, frames, moving)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench import spec
-from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.dense_flow import face_window
+from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.tracks import Motion, Tracks, clip_digest, follow, measure, track
 from mebench.types import FaceClip, Points
@@ -86,28 +84,19 @@ class _Followed(NamedTuple):
 
 def _followed(clip: FaceClip, config: FommConfig, cache: Path | None) -> _Followed:
     wanted = config.train.sampling.fields_per_clip
-    path = None
-    if cache is not None:
-        name = spec.digest([clip_digest(clip), spec.digest(config.points), wanted])
-        path = cache / f"{name[:32]}.npz"
-        if path.is_file():
-            with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-                return _load_followed(path)
+    name = spec.digest([clip_digest(clip), spec.digest(config.points), wanted])
+    path = None if cache is None else cache / f"{name[:32]}.npz"
+    stored = kept(path, lambda: _measured(clip, config, wanted))
+    return _Followed(Tracks.from_arrays(stored), stored["strength"], stored["fields"])
+
+
+def _measured(clip: FaceClip, config: FommConfig, wanted: int) -> Arrays:
     motion = measure(clip, config.points)
     start = pick(clip.landmarks, config.points.point_set)
-    tracks = follow(motion, start, clip, config.points)
+    tracks = follow(motion, start, clip.landmarks, config.points)
     strength = np.sqrt((tracks.motion**2).sum(-1).mean(-1)).astype(np.float32)
     fields = _strongest(motion, strength, clip.landmarks, wanted)
-    known = _Followed(tracks, strength, fields)
-    if path is not None:
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez(handle, strength=strength, fields=fields, **tracks.arrays())
-    return known
-
-
-def _load_followed(path: Path) -> _Followed:
-    with np.load(path, allow_pickle=False) as stored:
-        return _Followed(Tracks.from_arrays(stored), stored["strength"], stored["fields"])
+    return {**tracks.arrays(), "strength": strength, "fields": fields}
 
 
 def resized(clip: FaceClip, size: int) -> FaceClip:

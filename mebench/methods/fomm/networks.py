@@ -19,13 +19,17 @@ FIELD_SCALE = 0.25
 
 
 class GivenPoints(nn.Module):
-    """Stands in for the detector where points and Jacobians are both measured."""
+    """Stands in for the detector where points and Jacobians are both measured.
 
-    def __init__(self, align_corners: bool) -> None:
+    Attributes:
+        correction: (6K, 6K), what is known of the tracker's errors (`rehearsal.corrected`); zeros
+            before training.
+    """
+
+    def __init__(self, align_corners: bool, count: int) -> None:
         super().__init__()
         self.align_corners = align_corners
-        # Callers ask a network's parameters where it lives.
-        self.place = nn.Parameter(torch.zeros(()), requires_grad=False)
+        self.correction = nn.Parameter(torch.zeros(6 * count, 6 * count), requires_grad=False)
 
     def forward(
         self, image: Tensor, points: Tensor | None = None, jacobian: Tensor | None = None
@@ -74,7 +78,7 @@ def build(config: FommConfig, seed: int, *, with_critic: bool = False) -> Networ
 def _detector(config: FommConfig) -> KPDetector | GivenPoints:
     model = config.model
     if model.jacobians == "measured":
-        return GivenPoints(model.align_corners)
+        return GivenPoints(model.align_corners, config.point_count)
     return KPDetector(
         block_expansion=model.detector_width,
         num_kp=config.point_count,

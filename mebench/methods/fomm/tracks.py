@@ -5,9 +5,7 @@ Detectors run on every frame jitter more than a micro-expression moves; flow fro
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +17,6 @@ from numpy.typing import NDArray
 
 from mebench import spec
 from mebench.environment import code_digest
-from mebench.io.files import atomic_path
 from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.dense_flow import (
     dense_flow,
@@ -28,8 +25,9 @@ from mebench.methods.fomm.dense_flow import (
     steady_region,
     texture,
 )
+from mebench.methods.fomm.kept import kept
 from mebench.methods.fomm.points import Positions, eye_distance, pick
-from mebench.types import FaceClip
+from mebench.types import FaceClip, Points
 
 Array = NDArray[np.float32]
 
@@ -91,7 +89,7 @@ def track(clip: FaceClip, config: PointsConfig) -> Tracks:
     """
     start = pick(clip.landmarks, config.point_set)
     if config.tracking == "flow":
-        return follow(measure(clip, config), start, clip, config)
+        return follow(measure(clip, config), start, clip.landmarks, config)
     still = np.zeros((len(clip.frames), len(start), 2), np.float32)
     eye = np.tile(np.eye(2, dtype=np.float32), (*still.shape[:2], 1, 1))
     return Tracks(start, still, eye, still, eye_distance(clip.landmarks))
@@ -106,14 +104,7 @@ def stored_track(clip: FaceClip, config: PointsConfig, cache: Path | None) -> Tr
         return track(clip, config)
     settings = [clip_digest(clip), spec.digest(config), _code()]
     path = cache / "tracks" / f"{spec.digest(settings)}.npz"
-    if path.is_file():
-        damaged = (OSError, ValueError, KeyError, zipfile.BadZipFile)
-        with contextlib.suppress(*damaged), np.load(path, allow_pickle=False) as stored:
-            return Tracks.from_arrays(stored)
-    tracks = track(clip, config)
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, **tracks.arrays())
-    return tracks
+    return Tracks.from_arrays(kept(path, lambda: track(clip, config).arrays()))
 
 
 def clip_digest(clip: FaceClip) -> str:
@@ -129,9 +120,9 @@ def _code() -> str:
     return code_digest("methods/fomm")
 
 
-def follow(motion: Motion, start: Positions, clip: FaceClip, config: PointsConfig) -> Tracks:
+def follow(motion: Motion, start: Positions, landmarks: Points, config: PointsConfig) -> Tracks:
     """Return the tracks of points in a dense motion, each a weighted local affine fit."""
-    iod = eye_distance(clip.landmarks)
+    iod = eye_distance(landmarks)
     moved, jacobians = _local_affine(motion.flow, motion.weight, start, config.radius * iod)
     head, _ = _local_affine(motion.head, motion.weight, start, config.radius * iod)
     return Tracks(start, moved, jacobians, head, iod)
@@ -142,14 +133,21 @@ def measure(clip: FaceClip, config: PointsConfig) -> Motion:
 
     Shapes: clip.frames (T, H, W, 3); see `Motion`.
     """
-    gray = gray_frames(clip.frames)
+    return measure_gray(gray_frames(clip.frames), clip.fps, clip.landmarks, config)
+
+
+def measure_gray(gray: Array, fps: float, landmarks: Points, config: PointsConfig) -> Motion:
+    """Return the dense motion of grey frames.
+
+    Shapes: gray (T, H, W), 0..255; landmarks (68, 2); see `Motion`.
+    """
     height, width = gray.shape[1:]
-    flow = dense_flow(gray, config.smooth_ms * clip.fps / 1000.0, config.rank)
+    flow = dense_flow(gray, config.smooth_ms * fps / 1000.0, config.rank)
     weight = texture(gray[0])
     head = np.zeros_like(flow)
     if config.remove_head_motion:
-        steady = weight * steady_region(clip.landmarks, height, width)
-        head = head_flow(flow, steady, clip.landmarks)
+        steady = weight * steady_region(landmarks, height, width)
+        head = head_flow(flow, steady, landmarks)
         head = head - head[:1]
     return Motion(flow - head, head, weight)
 

@@ -29,9 +29,10 @@ from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.losses import LossWeights, discriminator_loss
 from mebench.methods.fomm.material import Material, prepare
-from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.objective import Objective, Outcome
 from mebench.methods.fomm.perceptual import PerceptualLoss
+from mebench.methods.fomm.rehearsal import fit_correction, lenders_of, rehearse
 from mebench.methods.fomm.sampling import Batch, draw
 from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.transform import Transform
@@ -82,6 +83,7 @@ class Trainer:
         start = self._resume_point(identity)
         if start < total:
             materials = self._materials(clips, progress)
+            self._correct(materials, progress)
             span = _Span(start, total, threading.Event())
             with _reproducible():
                 _off_the_main_thread(
@@ -128,6 +130,22 @@ class Trainer:
                 materials.append(material)
                 task.advance(note=clip.key)
         return materials
+
+    def _correct(self, materials: list[Material], progress: Progress) -> None:
+        """Learn the tracker's errors; a network that is continued knows them already."""
+        detector, count = self.networks.detector, self.config.train.rehearsals
+        if count == 0 or self._resumed is not None or not isinstance(detector, GivenPoints):
+            return
+        work = [(item, lenders_of(materials, index)) for index, item in enumerate(materials)]
+        made = partial(rehearse, config=self.config, cache=self.workdir / "tracks")
+        found = []
+        with progress.task("rehearse", total=len(work)) as task:
+            for rehearsals in each(made, work, self.jobs):
+                found.append(rehearsals)
+                task.advance()
+        correction = fit_correction(found, self.config.points)
+        with torch.no_grad():
+            detector.correction.copy_(torch.from_numpy(correction))
 
     def _loop(
         self,
