@@ -159,7 +159,7 @@ class DlibLandmarks:
         import dlib
 
         predictor = _model_digest(self._model)
-        return f"dlib:{dlib.__version__}:{predictor}:{self.face}"
+        return f"dlib:{dlib.__version__}:{predictor}:2:{self.face}"
 
     def _choose(
         self, key: str, boxes: list[tuple[float, Any]], notes: list[str] | None
@@ -184,6 +184,7 @@ class DlibLandmarks:
 
 
 _DETECT_SIDE = 1024
+_SAME_FACE = 0.3
 _JITTER = (
     (0.0, 0.0, 1.0), (-0.03, 0.0, 1.0), (0.03, 0.0, 1.0), (0.0, -0.03, 1.0), (0.0, 0.03, 1.0),
     (0.015, 0.015, 0.95), (-0.015, -0.015, 0.95), (0.015, -0.015, 1.05), (-0.015, 0.015, 1.05),
@@ -192,7 +193,7 @@ _JITTER = (
 
 
 def _detect(detector: Any, image: Image) -> list[tuple[float, Any]]:
-    """Return (score, (left, top, right, bottom)) of faces; small faces by enlarging the image."""
+    """Return (score, (left, top, right, bottom)) of faces; small ones by enlarging the image."""
     import cv2
 
     scale = min(1.0, _DETECT_SIDE / max(image.shape[:2]))
@@ -200,17 +201,24 @@ def _detect(detector: Any, image: Image) -> list[tuple[float, Any]]:
     if scale < 1:
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    found: list[tuple[float, Any]] = []
     for enlarge in (0, 1, 2):
-        if enlarge and max(small.shape[:2]) * 2**enlarge > 2 * _DETECT_SIDE:
+        too_large = enlarge and max(small.shape[:2]) * 2**enlarge > 2 * _DETECT_SIDE
+        if too_large or (enlarge == 2 and found):
             break
         rectangles, scores, _ = detector.run(small, enlarge, 0.0)
-        found = [
-            (score, tuple(side / scale for side in (r.left(), r.top(), r.right(), r.bottom())))
-            for r, score in zip(rectangles, scores, strict=True)
-        ]
-        if found:
-            return found
-    return []
+        for r, score in zip(rectangles, scores, strict=True):
+            box = tuple(side / scale for side in (r.left(), r.top(), r.right(), r.bottom()))
+            if all(_overlap(box, other) < _SAME_FACE for _, other in found):
+                found.append((score, box))
+    return found
+
+
+def _overlap(a: Any, b: Any) -> float:
+    """Return the intersection of two boxes as a share of the smaller one."""
+    width = float(min(a[2], b[2]) - max(a[0], b[0]))
+    height = float(min(a[3], b[3]) - max(a[1], b[1]))
+    return max(0.0, width) * max(0.0, height) / max(1.0, min(_area(a), _area(b)))
 
 
 def _jittered(box: np.ndarray[Any, np.dtype[np.float64]]) -> list[Any]:

@@ -111,6 +111,21 @@ def test_several_faces_are_told_and_can_be_chosen(
         DlibLandmarks(face=2).points("clip", two)
 
 
+def test_the_false_face_in_a_photograph_is_told_not_taken(dlib_landmarks: DlibLandmarks) -> None:
+    from skimage.data import astronaut
+
+    notes: list[str] = []
+    points = dlib_landmarks.points("photo", astronaut(), notes)
+    assert 170 < points[:, 0].min() < points[:, 0].max() < 290
+    assert points[:, 1].max() < 190
+    (note,) = notes
+    assert note.startswith("photo: ")
+    assert "faces, number" in note
+    assert "--face" in note
+    other = DlibLandmarks(face=0).points("photo", astronaut())
+    assert np.abs(other.mean(0) - points.mean(0)).max() > 50
+
+
 def test_without_the_extra_the_command_to_install_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
