@@ -11,6 +11,7 @@ import torch
 
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.denormals import without_denormals
 from mebench.methods.fomm.keypoints import KPDetector
 from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
@@ -58,8 +59,8 @@ class FaceAnimator(Animator):
                 tracks = corrected(tracks, self.detector.correction.numpy(force=True))
             moving = self._driving_points(tracks, eye_distance(landmarks))
         frames = resized(driving, size).frames
-        batches = self.pictures(image, points, frames, moving)
-        return np.concatenate([to_frames(batch) for batch in batches])
+        pictures = self.pictures(image, points, frames, moving)
+        return np.concatenate(without_denormals(lambda: [to_frames(batch) for batch in pictures]))
 
     def _driving_points(self, tracks: Tracks, iod: float) -> DrivingPoints:
         settings = self.config.inference

@@ -7,8 +7,7 @@ import hashlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from mebench.io.files import atomic_path
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.denormals import without_denormals
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.losses import LossWeights, discriminator_loss
 from mebench.methods.fomm.material import Material, prepare
@@ -86,8 +86,8 @@ class Trainer:
             self._correct(materials, progress)
             span = _Span(start, total, threading.Event())
             with _reproducible():
-                _off_the_main_thread(
-                    lambda: self._loop(materials, span, identity, progress), span.stop
+                without_denormals(
+                    lambda: self._loop(materials, span, identity, progress), span.stop.set
                 )
 
     def _identity(self, clips: Sequence[FaceClip]) -> dict[str, Any]:
@@ -343,23 +343,6 @@ def _reproducible() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warn)
-
-
-def _off_the_main_thread(work: Callable[[], None], stop: threading.Event) -> None:
-    """Run `work` where denormal numbers count as zero; Ctrl-C sets `stop` and waits for a step.
-
-    The far tails of a softmax make denormal gradients, on which a CPU is up to 25 times slower.
-    The switch belongs to a thread and to the workers that it starts, so a fresh thread is needed,
-    and the caller's arithmetic stays as it is.
-    """
-    with ThreadPoolExecutor(1, initializer=torch.set_flush_denormal, initargs=(True,)) as pool:
-        future = pool.submit(work)
-        try:
-            future.result()
-        except KeyboardInterrupt:
-            stop.set()
-            future.result()
-            raise
 
 
 class _LossLog:
