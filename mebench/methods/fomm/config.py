@@ -24,6 +24,8 @@ class ModelConfig(BaselineConfig):
         align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
         mask_sigma: above 0, the mask logits start from the distance to each point (grid units).
         mask_background: logit of the identity motion, used with `mask_sigma`.
+        mask_kernel: side of the mask layer's filters (published: 7), most of the work with many
+            points.
     """
 
     size: int = Field(default=128, ge=32, le=1024, multiple_of=4)
@@ -34,6 +36,7 @@ class ModelConfig(BaselineConfig):
     align_corners: bool = True
     mask_sigma: float = Field(default=0.1, ge=0.0)
     mask_background: float = -1.5
+    mask_kernel: Literal[1, 3, 5, 7] = 7
     detector_width: int = Field(default=16, ge=1)
     detector_max: int = Field(default=64, ge=1)
     detector_blocks: int = Field(default=3, ge=1)

@@ -56,6 +56,7 @@ class DenseMotionNetwork(nn.Module):
         mask_prior_sigma: above 0, the mask logits get the fixed term -d^2 / (2 sigma^2), d being
             the distance to the point in the driving frame (grid units): motion starts out local.
         mask_prior_background: the fixed term of the identity motion, used with the above.
+        mask_kernel: side of the mask layer's filters (published: 7).
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class DenseMotionNetwork(nn.Module):
         padding: Padding = "zeros",
         mask_prior_sigma: float = 0.0,
         mask_prior_background: float = -2.0,
+        mask_kernel: int = 7,
     ) -> None:
         super().__init__()
         self.num_kp = num_kp
@@ -86,7 +88,7 @@ class DenseMotionNetwork(nn.Module):
             block_expansion, (num_kp + 1) * (num_channels + 1), num_blocks, max_features
         )
         width = self.hourglass.out_features
-        self.mask = nn.Conv2d(width, num_kp + 1, 7, padding=3)
+        self.mask = nn.Conv2d(width, num_kp + 1, mask_kernel, padding=mask_kernel // 2)
         self.occlusion = nn.Conv2d(width, 1, 7, padding=3) if estimate_occlusion_map else None
 
     def forward(

@@ -68,7 +68,7 @@ def _hull_area(points: Tensor) -> float:
 
 def to_tensor(frames: Frames, device: torch.device | str = "cpu") -> Tensor:
     """Return (T, H, W, 3) uint8 frames as (T, 3, H, W) float32 in 0..1."""
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
+    pixels = torch.from_numpy(np.array(frames, order="C")).to(device)
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 

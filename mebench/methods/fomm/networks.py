@@ -109,6 +109,7 @@ def _generator(config: FommConfig) -> OcclusionAwareGenerator:
             "scale_factor": FIELD_SCALE,
             "mask_prior_sigma": model.mask_sigma,
             "mask_prior_background": model.mask_background,
+            "mask_kernel": model.mask_kernel,
         },
         align_corners=model.align_corners,
         align_resize=model.align_corners,
