@@ -76,8 +76,8 @@ def generator_losses(
 ) -> GeneratorStep:
     """Return the losses of generator and detector for one batch of pairs.
 
-    Freeze the discriminator's parameters around the call (see `frozen`) unless their gradient is
-    wanted. `warp_points` moves the given points with the frame in the equivariance losses; as
+    Switch the gradient of the discriminator's parameters off around the call unless it is wanted.
+    `warp_points` moves the given points with the frame in the equivariance losses; as
     published they stay behind. Parts that are None (or weigh nothing) are left out.
     """
     kp_template = detector(batch.template, batch.template_points, batch.template_jacobian)
