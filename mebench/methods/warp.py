@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.material import thinned
 from mebench.methods.fomm.points import eye_distance, pick
 from mebench.methods.fomm.tracks import stored_track
+from mebench.preprocess.parallel import each
 from mebench.types import Face, FaceClip, Frames, Image, Progress
 
 _POINTS = PointsConfig(point_set="face-44", tracking="flow", remove_head_motion=True)
@@ -136,10 +138,11 @@ class Mismatched(Baseline):
         """Remember the motion of a few clips, of as many sets of action units as there are."""
         self._memories = []
         kept = _varied(clips, _MEMORIES)
+        short = [thinned(clip, _REMEMBERED_FRAMES) for clip in kept]
+        work = each(partial(clip_motion, cache=self.cache), short, self.jobs)
         with progress.task("track", len(kept)) as task:
-            for clip in kept:
+            for clip, motion in zip(kept, work, strict=True):
                 units = frozenset(unit.au for unit in clip.action_units)
-                motion = clip_motion(thinned(clip, _REMEMBERED_FRAMES), self.cache)
                 self._memories.append(_Memory(clip.key, clip.subject, units, motion))
                 task.advance(note=clip.key)
 

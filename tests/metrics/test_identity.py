@@ -50,3 +50,17 @@ def test_without_the_extra_the_command_is_named(monkeypatch):
     assert found["identity_distance"] == Missing("needs dlib: pip install 'mebench[dlib]'")
     assert set(found) == {info.key for info in identity.Identity.infos}
     assert Identity().weights == {}
+
+
+def test_embeddings_kept_on_disk_are_read_back_and_a_damaged_one_is_made_again(tmp_path):
+    template, other = picture(1, 96), picture(2, 96)
+    right = np.stack([template, other])
+    one = case(right[::-1].copy(), template, reference=right)
+    metric = Identity(frames=2, cache=tmp_path)
+    fresh = metric.clip_values(metric.describe(one))
+    assert fresh == values_of(one)
+    stored = sorted(tmp_path.rglob("*.npy"))
+    assert len(stored) == 2  # the template is the first right answer too
+    again = metric.clip_values(metric.describe(one))
+    stored[0].write_bytes(b"damaged")
+    assert fresh == again == metric.clip_values(metric.describe(one))
