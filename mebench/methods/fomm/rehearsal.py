@@ -69,7 +69,7 @@ def lenders_of(materials: Sequence[Material], index: int) -> list[Lender]:
     """Return the clips whose motion is rehearsed on clip `index`, spread over the others."""
     others = [m for i, m in enumerate(materials) if i != index and len(m.fields)]
     step = max(1, len(others) // _LENDERS)
-    chosen = (others[index % max(1, step) :: step])[:_LENDERS]
+    chosen = others[index % step :: step][:_LENDERS]
     return [Lender(m.landmarks, m.fields) for m in chosen]
 
 
