@@ -209,3 +209,24 @@ def split(g: Geometry, au: int, side: int, x: Array, y: Array) -> Array:
         move = np.where(y < line, upper, lower)
         out[..., 1] -= np.where(in_mouth_box(g, x, y), move, 0.0)
     return out
+
+
+def landmark_peak(sizes: dict[tuple[int, int], float]) -> float:
+    """Return how far the fastest landmark of a reference face moves, IOD.
+
+    Action units that move the same place add up, so this exceeds the size of each.
+
+    Args:
+        sizes: size at the apex, IOD, by (action unit, side), the left side being 1, the right -1.
+    """
+    g = _reference()
+    x, y = g.landmarks.T
+    move = np.zeros((68, 2))
+    for (au, side), size in sizes.items():
+        move += size * (common(g, au, side, x, y) + split(g, au, side, x, y))
+    return float(np.linalg.norm(move, axis=1).max())
+
+
+@lru_cache(maxsize=1)
+def _reference() -> Geometry:
+    return Geometry(Identity.from_seed(0))

@@ -6,7 +6,7 @@ import pytest
 
 from mebench.errors import UsageError
 from mebench.synthme.expression import AUS, EMOTIONS, Component, Expression
-from mebench.synthme.motion import common, split
+from mebench.synthme.motion import common, landmark_peak, split
 from mebench.synthme.portrait import Identity, portrait
 from mebench.synthme.render import Camera, Nuisance, render
 
@@ -180,3 +180,11 @@ def test_sides_are_the_persons_own():
 def test_unknown_emotion_is_refused_with_a_suggestion():
     with pytest.raises(UsageError, match="Did you mean 'happiness'"):
         Expression.sample(np.random.default_rng(0), "hapiness", 200.0)
+
+
+def test_overlapping_units_are_held_below_the_micro_limit():
+    drawn = [Expression.sample(np.random.default_rng(seed), "others") for seed in range(200)]
+    both = [e for e in drawn if len(e.components) == 2]
+    peaks = [landmark_peak(e.sizes()) for e in both]
+    assert max(peaks) == pytest.approx(0.0288, abs=1e-4)
+    assert max(p.amplitude for e in both for p in e.components) > 0.02
