@@ -13,7 +13,8 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "methods" / "parity"))
 
-from parity_cases import GROUPS, Gaps  # noqa: E402
+from parity_cases import GROUPS  # noqa: E402
+from parity_stored import Gaps  # noqa: E402
 
 HEAD = """# Parity with the published networks
 

@@ -331,11 +331,11 @@ def _write_outputs(
     jobs: int,
     progress: Progress,
 ) -> None:
-    todo = [pair for pair in data.pairs if not pair_folder(folder, pair).is_dir()]
-    done = len(data.pairs) - len(todo)
+    missing = [pair for pair in data.pairs if not pair_folder(folder, pair).is_dir()]
+    done = len(data.pairs) - len(missing)
     with progress.task(f"generate {made_by.id}", total=len(data.pairs), done=done) as task:
-        work = each(partial(_write_pair, folder, make), todo, jobs)
-        for pair, _ in zip(todo, work, strict=True):
+        work = each(partial(_write_pair, folder, make), missing, jobs)
+        for pair, _ in zip(missing, work, strict=True):
             task.advance(note=pair.key)
     write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by))
 

@@ -65,3 +65,11 @@ def write_submission(root: Path, n_frames: int = 3, seed: int = 0) -> Path:
         write_output(root, pair, frames)
     write_manifest(root, Manifest(protocol="synthme", method=Method(id="mine", title="Mine")))
     return root
+
+
+def tiny_protocol(metrics: str, rank_by: str, controls: str = "", more: str = "") -> str:
+    """Return a protocol on the tiny SynthME export as YAML."""
+    return (
+        "id: tiny\ntitle: SynthME, tiny\ndataset: synthme\nsynth: {preset: tiny, seed: 0}\n"
+        f"size: 64\n{more}metrics: [{metrics}]\nrank_by: {rank_by}\ncontrols: [{controls}]\n"
+    )

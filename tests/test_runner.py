@@ -15,17 +15,9 @@ import pytest
 from mebench.errors import UsageError
 from mebench.record import Record, diff
 from mebench.runner import Place, RunSettings, run_baseline
+from tests.makers import tiny_protocol
 
-TINY = """
-id: tiny
-title: SynthME, tiny
-dataset: synthme
-synth: {preset: tiny, seed: 0}
-size: 64
-metrics: [pixel, motion]
-rank_by: flow_epe_px
-controls: [oracle, copy-template]
-"""
+TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, copy-template")
 QUICK = {"train.steps": "3"}
 
 

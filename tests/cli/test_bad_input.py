@@ -20,19 +20,10 @@ from mebench.io.video import write_mp4
 from mebench.protocol import load_protocol, open_protocol
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import pack, write_manifest, write_output
+from tests.makers import tiny_protocol
 
 USAGE, REFUSED, DATA, WEIGHTS = 2, 3, 4, 5
-PROTOCOL = """
-id: tiny
-title: SynthME, tiny
-dataset: synthme
-synth: {preset: tiny, seed: 0}
-size: 64
-max_pairs: 2
-metrics: [pixel]
-rank_by: psnr_db
-controls: []
-"""
+PROTOCOL = tiny_protocol("pixel", "psnr_db", more="max_pairs: 2\n")
 CLIP = "casme2/CASME2_RAW_selected/sub02/EP02_01f"
 BOOK = "casme2/CASME2-coding-20140508.xlsx"
 FACE = Path(__file__).parents[1] / "data" / "faces" / "synthetic.jpg"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from parity_weights import fill, picture
-from torch import Tensor, nn
+from parity_stored import (
+    MODULE,
+    PRIOR,
+    SCALES,
+    WHOLE,
+    Gaps,
+    Stored,
+    filled,
+    formula_transform,
+    images,
+)
+from parity_training import losses
 
 from mebench.methods.fomm.blocks import (
     AntiAliasDownsample,
@@ -20,107 +23,12 @@ from mebench.methods.fomm.blocks import (
     Keypoints,
     gaussian_maps,
 )
-from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
-from mebench.methods.fomm.generator import OcclusionAwareGenerator
-from mebench.methods.fomm.keypoints import KPDetector
-from mebench.methods.fomm.losses import (
-    GeneratorStep,
-    LossWeights,
-    PairBatch,
-    discriminator_loss,
-    generator_losses,
-)
 from mebench.methods.fomm.model import normalize_kp
 from mebench.methods.fomm.prior import (
     landmarks_to_prior_points,
     prior_maps,
     prior_maps_numpy,
 )
-from mebench.methods.fomm.transform import Transform
-
-DATA = Path(__file__).parents[2] / "data" / "parity"
-CONFIG = json.loads((DATA / "config.json").read_text())
-COMMON = CONFIG["common_params"]
-SCALES = tuple(CONFIG["train_params"]["scales"])
-
-MODULE = 1e-5
-WHOLE = 1e-4
-PRIOR = 1e-6
-FIRST_STEP = 1e-4
-LATER_STEP = 1e-2
-GRADIENT = 1e-3
-ZERO_GRADIENT = 1e-4
-
-
-@dataclass
-class Stored:
-    """Published arrays by name, each compared at most once, so that none is forgotten."""
-
-    file: str
-    arrays: dict[str, tuple[int, np.ndarray]] = field(init=False)
-    used: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.arrays = {}
-        with np.load(DATA / self.file) as archive:
-            for key in archive.files:
-                name, _, step = key.partition("@")
-                self.arrays[name] = (int(step or 1), archive[key])
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.arrays
-
-    def __getitem__(self, name: str) -> Tensor:
-        """The array as an input."""
-        self.used.add(name)
-        step, array = self.arrays[name]
-        assert step == 1, name
-        return torch.from_numpy(np.asarray(array))
-
-    def gap(self, name: str, got: Tensor | np.ndarray) -> float:
-        """Largest absolute difference to the stored elements."""
-        self.used.add(name)
-        step, want = self.arrays[name]
-        ours = got.detach().double().numpy() if isinstance(got, Tensor) else np.asarray(got)
-        if step == 1:
-            assert ours.shape == want.shape, (name, ours.shape, want.shape)
-        assert want.size
-        return float(np.abs(ours.ravel()[::step] - want.ravel()).max())
-
-    def unused(self) -> set[str]:
-        return set(self.arrays) - self.used
-
-
-Gaps = dict[str, tuple[float, float]]
-
-
-def images(size: int, *seeds: int) -> Tensor:
-    stack = np.stack([picture(size, seed) for seed in seeds])
-    return torch.from_numpy(stack).float() / 255
-
-
-def detector(prior: str = "ewp", num_kp: int = 18) -> KPDetector:
-    common = {**COMMON, "num_kp": num_kp}
-    return KPDetector(**common, **CONFIG["kp_detector_params"], prior=prior)
-
-
-def generator(align_corners: bool, **options: Any) -> OcclusionAwareGenerator:
-    params = CONFIG["generator_params"]
-    return OcclusionAwareGenerator(**COMMON, **params, align_corners=align_corners, **options)
-
-
-def discriminator() -> MultiScaleDiscriminator:
-    return MultiScaleDiscriminator(**CONFIG["discriminator_params"], num_channels=3)
-
-
-@cache
-def filled(kind: str, **options: Any) -> nn.Module:
-    makers: dict[str, Callable[..., nn.Module]] = {
-        "detector": detector,
-        "generator": generator,
-        "discriminator": discriminator,
-    }
-    return fill(makers[kind](**options))
 
 
 def whole_model(size: int) -> Iterator[tuple[str, Gaps]]:
@@ -224,10 +132,6 @@ def normalization() -> Iterator[tuple[str, Gaps]]:
     assert not stored.unused(), stored.unused()
 
 
-def formula_transform(stored: Stored) -> Transform:
-    return Transform.from_noise(stored["noise"].float(), stored["control_params"].float())
-
-
 def equivariance_transform() -> Iterator[tuple[str, Gaps]]:
     stored = Stored("transform.npz")
     transform = formula_transform(stored)
@@ -307,167 +211,6 @@ def other_detectors() -> Iterator[tuple[str, Gaps]]:
         gaps[f"jacobian {size}"] = (stored.gap(f"jacobian_{size}", found.jacobian), MODULE)
     yield "detector (no prior)", gaps
     assert not stored.unused(), stored.unused()
-
-
-@dataclass
-class Training:
-    """Freshly filled networks and the fixed batch of the loss vectors."""
-
-    align_corners: bool
-    training: bool
-    stored: Stored
-
-    def __post_init__(self) -> None:
-        self.detector = fill(detector()).train(self.training)
-        self.generator = fill(generator(self.align_corners)).train(self.training)
-        self.discriminator = fill(discriminator()).train(self.training)
-        self.pyramid = ImagePyramid(SCALES)
-        self.transform = formula_transform(Stored("transform.npz"))
-        weights = CONFIG["train_params"]["loss_weights"]
-        self.weights = LossWeights(feature_matching=tuple(weights["feature_matching"]))
-        points = self.stored["keypoint_px"]
-        self.batch = PairBatch(images(64, 1, 4), images(64, 3, 5), points, points)
-
-    def step(self) -> GeneratorStep:
-        return generator_losses(
-            self.detector,
-            self.generator,
-            self.batch,
-            self.weights,
-            transform=self.transform,
-            discriminator=self.discriminator,
-            pyramid=self.pyramid,
-            align_corners=self.align_corners,
-        )
-
-    def critic(self, done: GeneratorStep) -> Tensor:
-        return discriminator_loss(
-            self.discriminator,
-            self.pyramid(self.batch.driving),
-            self.pyramid(done.generated["prediction"]),
-            self.weights,
-        )
-
-
-def losses() -> Iterator[tuple[str, Gaps]]:
-    """Losses and gradients in eval and train mode, then three optimiser steps."""
-    stored = Stored("losses.npz")
-    gradients = json.loads((DATA / "gradients.json").read_text())
-    for mode in ("eval", "train"):
-        for align in (0, 1):
-            setup = Training(bool(align), mode == "train", stored)
-            done = setup.step()
-            prefix = f"{mode}_ac{align}_"
-            yield f"losses {mode} ac{align}", _first_losses(stored, prefix, setup, done)
-            if align == 0:
-                done.total.backward()
-                for name in ("kp_detector", "generator", "discriminator"):
-                    net = getattr(setup, name.removeprefix("kp_"))
-                    want = gradients[f"{mode}_ac0_{name}"]
-                    yield f"gradients {mode} {name}", _gradients(net, want)
-            if prefix == "train_ac0_":
-                yield "gradients and norms, train", _stored_gradients(stored, setup)
-    yield "three optimiser steps", _three_steps(stored)
-    # The published norm class does not count batches, torch's does; nothing reads the count.
-    assert stored.unused() == {"train_ac0_num_batches_tracked_g.first"}, stored.unused()
-
-
-def _first_losses(stored: Stored, prefix: str, setup: Training, done: GeneratorStep) -> Gaps:
-    values = {**done.losses, "disc_gan": setup.critic(done)}
-    gaps: Gaps = {}
-    for name, value in values.items():
-        want = float(stored[f"{prefix}loss_{name}"])
-        gaps[f"{name} (relative)"] = (abs(value.item() / want - 1), FIRST_STEP)
-    kp = done.kp_transformed
-    assert kp is not None
-    gap = stored.gap(f"{prefix}prediction", done.generated["prediction"])
-    gaps["prediction"] = (gap, WHOLE)
-    gaps["transformed jacobian"] = (
-        stored.gap(f"{prefix}transformed_kp_jacobian", kp.jacobian),
-        MODULE,
-    )
-    return gaps
-
-
-def _gradients(net: nn.Module, want: dict[str, list[float]]) -> Gaps:
-    """Norm and sum of each gradient; where the true one is zero, only that ours is as small."""
-    found = dict(net.named_parameters())
-    assert set(found) == set(want)
-    norms, sums, zeros = [0.0], [0.0], [0.0]
-    for key, (norm, total) in want.items():
-        gradient = found[key].grad
-        assert gradient is not None, key
-        our_norm, our_sum = gradient.norm().item(), gradient.sum().item()
-        if norm < ZERO_GRADIENT:
-            zeros.append(our_norm)
-            continue
-        norms.append(abs(our_norm - norm) / norm)
-        sums.append(abs(our_sum - total) / max(norm, abs(total)))
-    return {
-        "norm (relative)": (max(norms), GRADIENT),
-        "sum (relative)": (max(sums), GRADIENT),
-        "norm where zero": (max(zeros), ZERO_GRADIENT),
-    }
-
-
-def _stored_gradients(stored: Stored, setup: Training) -> Gaps:
-    norm = setup.generator.first.norm
-    gaps: Gaps = {}
-    parameters = {
-        "kp.jacobian.weight": setup.detector.jacobian.weight.grad[:4],
-        "g.final.weight": setup.generator.final.weight.grad,
-        "g.dense_motion_network.mask.bias": setup.generator.dense_motion_network.mask.bias.grad,
-    }
-    for name, got in parameters.items():
-        size = got.abs().max().item()
-        gap = stored.gap(f"train_ac0_grad_{name}", got)
-        gaps[f"{name} (relative to largest)"] = (gap / size, FIRST_STEP)
-    running = {
-        "running_mean_g.first": norm.running_mean,
-        "running_var_g.first": norm.running_var,
-        "running_mean_kp.enc0": setup.detector.predictor.encoder.down_blocks[0].norm.running_mean,
-    }
-    for name, got in running.items():
-        gaps[name] = (stored.gap(f"train_ac0_{name}", got), MODULE)
-    return gaps
-
-
-def _three_steps(stored: Stored) -> Gaps:
-    setup = Training(False, True, stored)
-    optimizers = [
-        torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
-        for net in (setup.generator, setup.detector, setup.discriminator)
-    ]
-    keys = _step_keys(stored)
-    gaps: Gaps = {}
-    for step, want in enumerate(stored["steps_losses"].numpy()):
-        done = setup.step()
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        done.total.backward()
-        optimizers[0].step()
-        optimizers[1].step()
-        optimizers[2].zero_grad()
-        critic = setup.critic(done)
-        critic.backward()
-        optimizers[2].step()
-        values = {**done.losses, "disc_gan": critic}
-        miss = max(abs(values[k].item() / w - 1) for k, w in zip(keys, want, strict=True))
-        gaps[f"step {step + 1} losses (relative)"] = (miss, LATER_STEP if step else FIRST_STEP)
-    after = {
-        "steps_final_bias_after": setup.generator.final.bias,
-        "steps_kp_jacobian_bias_after": setup.detector.jacobian.bias,
-        "steps_disc_conv_bias_after": setup.discriminator.discs["1"].conv.bias,
-    }
-    for name, got in after.items():
-        # Three Adam steps move a bias by up to 6e-4.
-        gaps[name] = (stored.gap(name, got), 3e-4)
-    return gaps
-
-
-def _step_keys(stored: Stored) -> list[str]:
-    stored.used.add("steps_keys")
-    return [str(key) for key in stored.arrays["steps_keys"][1]]
 
 
 GROUPS: dict[str, Callable[[], Iterator[tuple[str, Gaps]]]] = {

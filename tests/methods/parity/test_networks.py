@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from parity_cases import CONFIG, detector, filled, generator, images
+from parity_stored import CONFIG, detector, filled, generator, images
 from parity_weights import fill, formula_state
 
 from mebench.errors import UsageError, WeightsError

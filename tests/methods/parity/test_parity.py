@@ -6,7 +6,8 @@ import json
 
 import pytest
 import torch
-from parity_cases import DATA, GROUPS, detector, discriminator, generator
+from parity_cases import GROUPS
+from parity_stored import DATA, detector, discriminator, generator
 
 
 @pytest.fixture(autouse=True)
