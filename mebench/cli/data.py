@@ -1,4 +1,4 @@
-"""``mebench data check|index|prepare``: look at a copy of a data set and make it ready."""
+"""``mebench data check|index``: look at a copy of a data set."""
 
 from __future__ import annotations
 
@@ -8,38 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mebench import settings
-from mebench.cli.options import Choice
-from mebench.errors import DatasetError, UsageError
-from mebench.preprocess.parallel import BACKENDS
+from mebench.cli.data_options import load, missing_option, root_option
+from mebench.errors import DatasetError
 
 if TYPE_CHECKING:
-    from mebench.datasets.base import CheckReport, Dataset
+    from mebench.datasets.base import CheckReport
 
 _SHOWN = 5
-
-_root_option = click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    help="Folder of the copy; default: data.<DATASET> of 'mebench config'.",
-)
-_missing_option = click.option(
-    "--on-missing",
-    type=Choice(["fail", "skip"]),
-    default="fail",
-    show_default=True,
-    help="What to do with clips that cannot be read.",
-)
 
 
 @click.command()
 @click.argument("dataset")
-@_root_option
+@root_option
 @click.option("--annotations-only", is_flag=True, help="Do not look at the frames.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 def check(dataset: str, root: Path | None, annotations_only: bool, as_json: bool) -> None:
     """Compare a copy of DATASET with what was published; exit 4 when it cannot be used."""
-    report = _load(dataset, root).check(annotations_only=annotations_only)
+    report = load(dataset, root).check(annotations_only=annotations_only)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2, sort_keys=True, ensure_ascii=False))
     else:
@@ -53,118 +38,20 @@ def check(dataset: str, root: Path | None, annotations_only: bool, as_json: bool
 
 @click.command()
 @click.argument("dataset")
-@_root_option
+@root_option
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file; default: stdout.")
-@_missing_option
+@missing_option
 def index(dataset: str, root: Path | None, out: Path | None, on_missing: Any) -> None:
     """Write the canonical index of DATASET: one row a clip."""
     from mebench.datasets.index import index_csv, index_digest, write_index
 
-    clips = _load(dataset, root).clips(on_missing=on_missing)
+    clips = load(dataset, root).clips(on_missing=on_missing)
     if out is None:
         click.echo(index_csv(clips), nl=False)
     else:
         write_index(clips, out)
         click.echo(f"{len(clips)} clips written to {out}", err=True)
     click.echo(f"index digest {index_digest(clips)}", err=True)
-
-
-@click.command()
-@click.argument("dataset")
-@_root_option
-@click.option(
-    "--landmarks",
-    type=Choice(["given", "dlib"]),
-    help="Where landmarks come from; default: given where there are some, else dlib.",
-)
-@click.option(
-    "--landmarks-root",
-    type=click.Path(path_type=Path),
-    help="Folder with <dataset>.<subject>.<clip>.npy or .csv, (68, 2) pixels of frame 0.",
-)
-@click.option("--face", type=int, help="With several faces: which one, 0 is the leftmost.")
-@click.option("--size", type=int, default=256, show_default=True, help="Side of the crop.")
-@click.option("--colour", type=Choice(["rgb", "gray"]), default="rgb", show_default=True)
-@click.option("--jobs", type=int, help="Processes; -1 for all cores; default: config or 1.")
-@click.option("--backend", type=Choice(BACKENDS), default="loky", show_default=True)
-@_missing_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def prepare(
-    dataset: str,
-    root: Path | None,
-    landmarks: str | None,
-    landmarks_root: Path | None,
-    face: int | None,
-    size: int,
-    colour: Any,
-    jobs: int | None,
-    backend: Any,
-    on_missing: Any,
-    as_json: bool,
-) -> None:
-    """Crop, align and cache the clips of DATASET; run again to go on after an interruption."""
-    from mebench.cli.progress import console_progress
-    from mebench.preprocess.landmarks import choose_landmarker
-    from mebench.preprocess.prepare import prepare as prepare_clips
-
-    source = _load(dataset, root)
-    clips = source.clips(on_missing=on_missing)
-    landmarker = choose_landmarker(
-        dataset, source.root, how=landmarks, folder=landmarks_root, face=face
-    )
-    cache = settings.cache_folder()
-    prepared = prepare_clips(
-        clips,
-        size=size,
-        landmarker=landmarker,
-        colour=colour,
-        cache=cache,
-        jobs=_jobs(jobs),
-        backend=backend,
-        progress=console_progress(),
-        on_missing=on_missing,
-    )
-    for line in (*prepared.notes, *(failure.reason for failure in prepared.failures)):
-        click.echo(line, err=True)
-    if as_json:
-        done = {
-            "dataset": dataset,
-            "clips": len(prepared),
-            "made": prepared.made,
-            "failures": {failure.key: failure.reason for failure in prepared.failures},
-            "notes": list(prepared.notes),
-            "landmarks": landmarker.name,
-            "cache": str(cache),
-        }
-        click.echo(json.dumps(done, indent=2, sort_keys=True, ensure_ascii=False))
-        return
-    click.echo(
-        f"{len(prepared)} clips ready at {size} px ({prepared.made} new, landmarks: "
-        f"{landmarker.name}, {len(prepared.failures)} left out) in {cache}"
-    )
-
-
-def _load(dataset: str, root: Path | None) -> Dataset:
-    from mebench.datasets.base import dataset_class, load_dataset
-
-    dataset_class(dataset)
-    place = root or settings.data_root(dataset)
-    if place is None:
-        raise UsageError(
-            f"no folder known for {dataset}; give --root DIR, "
-            f"or once: mebench config set data.{dataset} DIR"
-        )
-    return load_dataset(dataset, place)
-
-
-def _jobs(given: int | None) -> int:
-    if given is not None:
-        return given
-    stated = settings.get("jobs") or "1"
-    try:
-        return int(stated)
-    except ValueError as error:
-        raise UsageError(f"setting 'jobs' must be a whole number, got '{stated}'") from error
 
 
 def _report_lines(report: CheckReport, annotations_only: bool) -> list[str]:

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mebench import settings
-from mebench.cli.data import check, index, prepare
+from mebench.cli.data import check, index
+from mebench.cli.data_prepare import prepare
 from mebench.errors import DatasetError, UsageError
 
 FACES = Path(__file__).parents[1] / "data" / "faces"
