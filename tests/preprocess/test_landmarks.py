@@ -11,7 +11,7 @@ import pytest
 from mebench import settings
 from mebench.errors import DatasetError, UsageError
 from mebench.io.frames import read_image
-from mebench.preprocess import landmarks as module
+from mebench.preprocess import landmarks_dlib
 from mebench.preprocess.landmarks import DlibLandmarks, GivenLandmarks, choose_landmarker
 
 FACES = Path(__file__).parents[1] / "data" / "faces"
@@ -129,7 +129,7 @@ def test_the_false_face_in_a_photograph_is_told_not_taken(dlib_landmarks: DlibLa
 def test_without_the_extra_the_command_to_install_it_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(landmarks_dlib.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'mebench\[dlib\]'"):
         DlibLandmarks()
 
