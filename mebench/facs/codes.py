@@ -7,8 +7,9 @@ The grammar covers every cell of CASME II and SAMM and the forms seen in CAS(ME)
     unit = [side] [half] number [level] ["?"]       side  = "L" | "R" | "A", or a choice "A/L"
     half = "T" | "B" (upper, lower lip part)        level = "A".."E", or a range "A/B"
 
-A comma separates like "+"; MMEW writes the side after the number (``12L``); DFME writes ``AU4``,
-``AD38``, ``M57``. Words without digits ("soft focus") are kept as extras.
+A comma separates like "+", and one may trail; MMEW writes the side after the number (``12L``);
+DFME writes ``AU4``, ``AD38``, ``M57``; 4DME marks a unit that does not move with ``(k)``. Such a
+unit, and words without digits ("soft focus"), are kept as extras.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -30,7 +32,7 @@ _UNIT = re.compile(
     r"(?P<suffix>[LR])?(?P<level>[A-E])?(?:/(?P<high>[A-E]))?(?P<doubt>\?)?",
     re.IGNORECASE,
 )
-_STATIC = re.compile(r".*[0-9]\s*\(k\)", re.IGNORECASE)
+_STATIC = re.compile(r"(.*\S)\s*\(k\)", re.IGNORECASE)
 _REF = re.compile(r"ref\s*(?=\()", re.IGNORECASE)
 _SEPARATORS = {"or": re.compile(r"\bor\b", re.IGNORECASE), "+": re.compile(r"[+,;、]")}
 _SIDES: dict[str, Side] = {"L": "L", "R": "R", "A": "asym"}
@@ -71,7 +73,7 @@ def parse_cell(cell: object) -> ParsedCell:
     if len(text) > MAX_LENGTH:
         raise _error(text, f"longer than {MAX_LENGTH} characters")
     parser = _Parser(text)
-    units = parser.alternatives(text, depth=0, group=None)
+    units = _settle(parser.alternatives(text, depth=0, group=None))
     return ParsedCell(tuple(units), tuple(parser.extras))
 
 
@@ -144,7 +146,7 @@ class _Parser:
     def _term(self, term: str, depth: int, group: int | None) -> list[ActionUnit]:
         if not term:
             raise _error(self.cell, "a code is missing between two separators")
-        if _STATIC.fullmatch(term):
+        if (static := _STATIC.fullmatch(term)) and _UNIT.fullmatch(static[1]):
             self.extras.append(term)
             return []
         ref = _REF.match(term)
@@ -159,7 +161,7 @@ class _Parser:
             return []
         parts = [_UNIT.fullmatch(part.strip()) for part in term.split("/")]
         if len(parts) < 2 or None in parts:
-            raise _error(self.cell, f"{term!r} is no action unit")
+            raise _error(self.cell, f"{_shown(term)} is no action unit")
         group = group or self._new_group()
         return [unit for part in parts if part for unit in self._unit(part, group)]
 
@@ -210,6 +212,18 @@ class _Parser:
         return depths
 
 
+def _settle(units: list[ActionUnit]) -> list[ActionUnit]:
+    """Number groups of alternatives in their order; one unit against words is just uncertain."""
+    sizes = Counter(unit.alt_group for unit in units if unit.alt_group is not None)
+    names = {group: name for name, group in enumerate((g for g in sizes if sizes[g] > 1), 1)}
+    return [
+        replace(unit, alt_group=names[unit.alt_group])
+        if unit.alt_group in names
+        else replace(unit, alt_group=None, uncertain=unit.uncertain or unit.alt_group is not None)
+        for unit in units
+    ]
+
+
 def _closes_at_end(text: str) -> bool:
     depth = 0
     for position, letter in enumerate(text):
@@ -226,7 +240,10 @@ def _format_unit(unit: ActionUnit) -> str:
 
 
 def _error(cell: str, why: str) -> DatasetError:
-    shown = cell if len(cell) <= 60 else cell[:57] + "..."
     return DatasetError(
-        f"action units {shown!r}: {why}; expected codes such as '4+L10' or 'ref(6)'"
+        f"action units {_shown(cell)}: {why}; expected codes such as '4+L10' or 'ref(6)'"
     )
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
