@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,34 +131,7 @@ def parsed_or_refused(cell: object) -> ParsedCell | None:
 
 FIXED = settings(derandomize=True, deadline=None, database=None)
 LETTERS = st.text(alphabet="LRATBMUDEK0123456789+?/,，、;() orefk\n\x00٣²", max_size=25)
-WORDS = [
-    "4",
-    "12",
-    "0",
-    "99",
-    "L",
-    "R",
-    "A",
-    "T",
-    "B",
-    "A/L",
-    "E",
-    "A/B",
-    "AU",
-    "AD",
-    "M",
-    "?",
-    "(",
-    ")",
-    "ref(",
-    "ref",
-    "(k)",
-    "+",
-    ",",
-    "，",
-    "/",
-    "or",
-]
+WORDS = re.split(" ", "4 12 0 99 L R A T B A/L E A/B AU AD M ? ( ) ref( ref (k) + , ， / or")
 PIECES = st.lists(st.sampled_from([*WORDS, " or ", " ", "soft focus"]), max_size=14).map("".join)
 NESTED = st.recursive(
     st.sampled_from(
