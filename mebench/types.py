@@ -27,7 +27,7 @@ Flow = NDArray[np.float32]
 Side = Literal["both", "L", "R", "asym"]
 Half = Literal["top", "bottom"]
 Colour = Literal["rgb", "gray"]
-ApexSource = Literal["annotated", "corrected", "spotted", "middle", "none"]
+ApexSource = Literal["annotated", "corrected", "motion", "lbp", "middle", "none"]
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,7 @@ class FaceClip:
         apex_index: index of the apex, or None.
         action_units: FACS labels.
         colour: colour mode of the recording (frames always have three channels).
+        apex_source: where the apex came from; "none" where there is none or nobody said.
         to_source: (2, 3) float64, maps aligned pixels to pixels of the recording.
     """
 
@@ -168,6 +169,7 @@ class FaceClip:
     action_units: tuple[ActionUnit, ...] = ()
     colour: Colour = "rgb"
     to_source: NDArray[np.float64] | None = None
+    apex_source: ApexSource = "none"
 
     def face(self, index: int = 0) -> Face:
         """Return frame `index` with the landmarks of frame 0."""

@@ -76,8 +76,16 @@ def test_out_that_holds_something_else_is_refused(settings, tmp_path):
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
+# A shell starts background jobs with SIGINT ignored, which children inherit.
+INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from mebench.cli.main import main; main()"
+)
+
+
 def start(out: Path, cache: Path, protocol: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mebench", "run", "baseline", "fomm-prior", "--jobs", "1"]
+    command = [sys.executable, "-c", INTERRUPTIBLE]
+    command += ["run", "baseline", "fomm-prior", "--jobs", "1"]
     command += [
         "--protocol",
         str(protocol),
