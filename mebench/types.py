@@ -70,6 +70,10 @@ class Annotation:
         emotion_raw: the emotion cell as written.
         au_unknown: True when the coder gave no AU (not the same as no AU).
         corrections: what was changed from the file's values, in words.
+        objective_class: "I".."VII" (Davison et al. 2018), or None.
+        fps: frames per second where rows differ, else None (the data set's own rate).
+        expression: "micro" or "macro".
+        row: number of the row in the annotation file, or None without one.
     """
 
     subject: str
@@ -84,6 +88,15 @@ class Annotation:
     emotion_raw: str
     au_unknown: bool = False
     corrections: tuple[str, ...] = ()
+    objective_class: str | None = None
+    fps: float | None = None
+    expression: Literal["micro", "macro"] = "micro"
+    row: int | None = None
+
+    @property
+    def name(self) -> str:
+        """``subject/clip``, unique inside the data set."""
+        return f"{self.subject}/{self.clip_id}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Clip:
         colour: colour mode of the recording.
         frame_numbers: the data set's numbers of the frames on disk, ascending, onset..offset.
         reader: returns the frames (T, H, W, 3); called by `frames`.
+        path: the clip's folder or file, below the data set's root where it lies there.
     """
 
     dataset: str
@@ -105,6 +119,7 @@ class Clip:
     colour: Colour
     frame_numbers: tuple[int, ...]
     reader: Callable[[], Frames] = field(repr=False, compare=False)
+    path: str = field(default="", compare=False)
 
     @property
     def subject(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,14 @@ from mebench.datasets.base import FrameFiles
 from mebench.errors import DatasetError
 from mebench.io.files import atomic_folder, write_json
 from mebench.io.frames import pixel_digest
+from mebench.preprocess.apex import VERSION, Spot
 from mebench.spec import digest
 from mebench.types import Clip, Frames, Image, Points
 
 FORMAT = "mebench-prepared/1"
 """Part of every name: change it when the same input gives other pixels or landmarks."""
 _FRAMES, _ENTRY = "frames.npy", "entry.json"
+_ABANDONED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,11 @@ def entry_key(clip: Clip, *, landmarks: str, size: int, colour: str) -> str:
     )
 
 
+def timed_key(entry: Entry, count: int) -> str:
+    """Return the sha256 that names an entry brought to `count` frames."""
+    return digest({"format": FORMAT, "timed": entry.folder.name, "frames": count, "tim": 1})
+
+
 def entry_folder(cache: Path, key: str) -> Path:
     """Return where the entry of a key lies."""
     return cache / "prepared" / key[:2] / key
@@ -116,6 +125,44 @@ def write_entry(
                 handle.write(np.ascontiguousarray(frame, np.uint8).data)
         stated = {**describe(), "shape": list(shape), "bytes": path.stat().st_size}
         write_json(temporary / _ENTRY, {"format": FORMAT, **stated})
+
+
+def read_spot(entry: Entry, method: str) -> Spot | None:
+    """Return the apex a method found in an entry, or None when it was not asked yet."""
+    try:
+        stated = json.loads(_spot_file(entry, method).read_text(encoding="utf-8"))
+        spot = Spot(int(stated["index"]), stated["source"], str(stated["note"]))
+        known = stated["version"] == VERSION and 0 <= spot.index < entry.shape[0]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return spot if known and spot.source in (method, "middle") else None
+
+
+def write_spot(entry: Entry, method: str, spot: Spot) -> None:
+    """Keep the apex a method found beside the frames it was found in.
+
+    Raises:
+        UsageError: when the cache cannot be written.
+    """
+    stated = {"index": spot.index, "source": spot.source, "note": spot.note, "version": VERSION}
+    write_json(_spot_file(entry, method), stated)
+
+
+def sweep(cache: Path) -> None:
+    """Remove what killed processes left half written more than an hour ago."""
+    now = time.time()
+    for folder in (cache / "prepared").glob("*/.*"):
+        try:
+            parts = [folder, *folder.iterdir()] if folder.is_dir() else [folder]
+            if now - max(part.stat().st_mtime for part in parts) > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            # Another process moved it into place or removed it just now.
+            continue
+
+
+def _spot_file(entry: Entry, method: str) -> Path:
+    return entry.folder / f"apex-{method}.json"
 
 
 def _source(clip: Clip) -> Any:

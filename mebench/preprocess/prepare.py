@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from mebench.datasets.base import FrameFiles, OnMissing
 from mebench.errors import DatasetError, UsageError
-from mebench.preprocess.cache import Entry, entry_folder, entry_key, open_entry, write_entry
+from mebench.preprocess.apex import (
+    ApexMethod,
+    Spot,
+    check_method,
+    middle_index,
+    spot_apex,
+    with_apex,
+)
+from mebench.preprocess.cache import (
+    Entry,
+    entry_folder,
+    entry_key,
+    open_entry,
+    read_spot,
+    sweep,
+    timed_key,
+    write_entry,
+    write_spot,
+)
 from mebench.preprocess.crop import (
     align_frames,
     align_image,
@@ -23,6 +42,8 @@ from mebench.preprocess.crop import (
 )
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.parallel import Backend, each
+from mebench.preprocess.prepared import Failure, PreparedSet
+from mebench.preprocess.tim import check_count, interpolate
 from mebench.types import (
     Clip,
     Colour,
@@ -35,76 +56,29 @@ from mebench.types import (
     SilentProgress,
 )
 
+__all__ = ["Failure", "PreparedSet", "prepare", "prepare_frames", "prepare_image"]
+
 
 @dataclass(frozen=True)
-class Failure:
-    """A clip that could not be prepared, and why."""
+class _Recipe:
+    """How clips are prepared; travels to the workers."""
 
-    key: str
-    reason: str
+    size: int
+    landmarker: Landmarker
+    colour: Colour
+    cache: Path
+    apex: ApexMethod
+    tim: int | None
 
 
-class PreparedSet(Sequence[FaceClip]):
-    """Prepared clips in the order asked for; frames stay on disk until they are read.
+@dataclass(frozen=True)
+class _Done:
+    """A prepared clip as a worker reports it: no pixels, so that memory stays flat."""
 
-    Attributes:
-        failures: clips left out, with the reason.
-        notes: remarks made while preparing.
-        made: how many were prepared now; the others were in the cache.
-    """
-
-    def __init__(
-        self,
-        items: Sequence[tuple[Clip, Entry]],
-        *,
-        colour: Colour = "rgb",
-        failures: Sequence[Failure] = (),
-        made: int = 0,
-    ) -> None:
-        self._items = tuple(items)
-        self._colour = colour
-        self.failures = tuple(failures)
-        self.notes = tuple(note for _, entry in self._items for note in entry.notes)
-        self.made = made
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    @overload
-    def __getitem__(self, index: int) -> FaceClip: ...
-    @overload
-    def __getitem__(self, index: slice) -> PreparedSet: ...
-    def __getitem__(self, index: int | slice) -> FaceClip | PreparedSet:
-        if isinstance(index, slice):
-            return PreparedSet(self._items[index], colour=self._colour)
-        clip, entry = self._items[index]
-        return FaceClip(
-            key=clip.key,
-            subject=f"{clip.dataset}.{clip.subject}",
-            frames=entry.frames(),
-            landmarks=entry.landmarks,
-            fps=clip.fps,
-            apex_index=clip.apex_index,
-            action_units=clip.annotation.action_units,
-            colour="gray" if "gray" in (self._colour, clip.colour) else "rgb",
-            to_source=entry.to_source,
-        )
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Keys of the clips, in order."""
-        return tuple(clip.key for clip, _ in self._items)
-
-    def find(self, key: str) -> FaceClip:
-        """Return the clip of a key.
-
-        Raises:
-            DatasetError: when it is not there; says so when preparing it failed.
-        """
-        if key in self.keys:
-            return self[self.keys.index(key)]
-        reasons = [failure.reason for failure in self.failures if failure.key == key]
-        raise DatasetError(reasons[0] if reasons else f"{key}: not among the prepared clips")
+    entry: Entry
+    fresh: bool
+    spot: Spot | None
+    notes: tuple[str, ...]
 
 
 def prepare(
@@ -118,21 +92,30 @@ def prepare(
     backend: Backend = "loky",
     progress: Progress | None = None,
     on_missing: OnMissing = "fail",
+    apex: ApexMethod = "none",
+    tim: int | None = None,
 ) -> PreparedSet:
     """Return the clips cropped and aligned, from the cache where they are there already.
 
-    The same clips give the same bytes whatever `jobs`; an interrupted run goes on where it stopped.
+    `apex` says how it is spotted in clips that have none; `tim` brings every clip to that many
+    frames. The same clips give the same bytes whatever `jobs`; an interrupted run goes on where it
+    stopped.
 
     Raises:
         DatasetError: for the first clip that cannot be prepared, unless `on_missing` is "skip", and
             when none is left.
-        UsageError: for a bad size or backend, or a cache that cannot be written.
+        UsageError: for a bad option, or a cache that cannot be written.
     """
     if not 16 <= size <= 2048:
         raise UsageError(f"size must be 16 to 2048 pixels, got {size}")
-    work = partial(_prepare_one, size=size, landmarker=landmarker, colour=colour, cache=cache)
+    check_method(apex)
+    if tim is not None:
+        check_count(tim)
+    sweep(cache)
+    work = partial(_prepare_one, recipe=_Recipe(size, landmarker, colour, cache, apex, tim))
     items: list[tuple[Clip, Entry]] = []
     failures: list[Failure] = []
+    notes: list[str] = []
     made = 0
     with (progress or SilentProgress()).task("prepare", total=len(clips)) as task:
         for clip, done in zip(clips, each(work, clips, jobs, backend), strict=True):
@@ -141,15 +124,15 @@ def prepare(
                     raise DatasetError(done.reason)
                 failures.append(done)
             else:
-                entry, fresh = done
-                items.append((clip, entry))
-                made += fresh
+                items.append((with_apex(clip, done.spot), done.entry))
+                notes += done.notes
+                made += done.fresh
             task.advance(1, clip.key)
     if clips and not items:
         raise DatasetError(
             f"none of {len(clips)} clips can be prepared; first: {failures[0].reason}"
         )
-    return PreparedSet(items, colour=colour, failures=failures, made=made)
+    return PreparedSet(items, colour=colour, failures=failures, notes=notes, made=made)
 
 
 def prepare_image(
@@ -210,28 +193,77 @@ def _points(
     return landmarks.points(key, image, notes)
 
 
-def _prepare_one(
-    clip: Clip, *, size: int, landmarker: Landmarker, colour: Colour, cache: Path
-) -> tuple[Entry, bool] | Failure:
+def _prepare_one(clip: Clip, *, recipe: _Recipe) -> _Done | Failure:
     try:
-        name = entry_key(clip, landmarks=landmarker.digest(clip.key), size=size, colour=colour)
-        folder = entry_folder(cache, name)
-        entry = open_entry(folder)
-        if entry is not None:
-            return entry, False
-        try:
-            with _one_cv2_thread():
-                _make(clip, folder, size, landmarker, colour)
-        except (OSError, UsageError):
-            # Another process may have put the same entry there in the meantime.
-            if open_entry(folder) is None:
-                raise
-        entry = open_entry(folder)
+        with _one_cv2_thread():
+            entry, fresh = _cropped(clip, recipe)
+            spot, notes = _spotted(clip, entry, recipe.apex)
+            if recipe.tim is not None:
+                entry, fresh = _timed(clip, entry, recipe.tim, recipe.cache)
     except DatasetError as error:
         return Failure(clip.key, str(error))
+    return _Done(entry, fresh, spot, (*entry.notes, *notes))
+
+
+def _cropped(clip: Clip, recipe: _Recipe) -> tuple[Entry, bool]:
+    name = entry_key(
+        clip,
+        landmarks=recipe.landmarker.digest(clip.key),
+        size=recipe.size,
+        colour=recipe.colour,
+    )
+    folder = entry_folder(recipe.cache, name)
+    return _found_or_made(
+        folder, lambda: _make(clip, folder, recipe.size, recipe.landmarker, recipe.colour)
+    )
+
+
+def _found_or_made(folder: Path, make: Callable[[], None]) -> tuple[Entry, bool]:
+    entry = open_entry(folder)
+    if entry is not None:
+        return entry, False
+    try:
+        make()
+    except (OSError, UsageError):
+        # Another process may have put the same entry there in the meantime.
+        if open_entry(folder) is None:
+            raise
+    entry = open_entry(folder)
     if entry is None:
-        return Failure(clip.key, f"{folder}: the prepared clip cannot be read back; check the disk")
+        raise DatasetError(f"{folder}: the prepared clip cannot be read back; check the disk")
     return entry, True
+
+
+def _spotted(clip: Clip, entry: Entry, method: ApexMethod) -> tuple[Spot | None, tuple[str, ...]]:
+    """Return the apex of a clip that has none, and remarks; what was spotted before is kept."""
+    if method == "none" or clip.annotation.apex is not None:
+        return None, ()
+    spot = read_spot(entry, method)
+    if spot is None:
+        centre = middle_index(clip)
+        try:
+            spot = spot_apex(entry.frames(), entry.landmarks, clip.fps, method, middle=centre)
+        except DatasetError as error:
+            # A clip is of use without an apex too.
+            return None, (f"{clip.key}: no apex spotted ({error})",)
+        write_spot(entry, method, spot)
+    return spot, (f"{clip.key}: {spot.note}",) if spot.note else ()
+
+
+def _timed(clip: Clip, entry: Entry, count: int, cache: Path) -> tuple[Entry, bool]:
+    folder = entry_folder(cache, timed_key(entry, count))
+
+    def make() -> None:
+        frames = interpolate(entry.frames(), count)
+        stated = {
+            "clip": clip.key,
+            "landmarks": entry.landmarks.astype(float).tolist(),
+            "to_source": entry.to_source.tolist(),
+            "notes": list(entry.notes),
+        }
+        write_entry(folder, frames, count, entry.shape[1], lambda: stated)
+
+    return _found_or_made(folder, make)
 
 
 def _make(clip: Clip, folder: Path, size: int, landmarker: Landmarker, colour: Colour) -> None:
@@ -269,15 +301,30 @@ def _chain(first: Image, rest: Iterator[Image]) -> Iterator[Image]:
 
 
 class _one_cv2_thread:  # noqa: N801
-    """One OpenCV thread while a clip is prepared: the job count decides how many cores are used."""
+    """One OpenCV thread while clips are prepared: the job count decides how many cores are used.
+
+    Counts how many threads of this process are inside, as the setting belongs to all of them.
+    """
+
+    _lock = threading.Lock()
+    _inside = 0
+    _before = 1
 
     def __enter__(self) -> None:
         import cv2
 
-        self._before = cv2.getNumThreads()
-        cv2.setNumThreads(1)
+        kind = type(self)
+        with kind._lock:
+            if kind._inside == 0:
+                kind._before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            kind._inside += 1
 
     def __exit__(self, *exc: object) -> None:
         import cv2
 
-        cv2.setNumThreads(self._before)
+        kind = type(self)
+        with kind._lock:
+            kind._inside -= 1
+            if kind._inside == 0:
+                cv2.setNumThreads(kind._before)
