@@ -20,7 +20,7 @@ from mebench.preprocess.parallel import BACKENDS
 @root_option
 @click.option(
     "--landmarks",
-    type=Choice(["given", "dlib"]),
+    type=Choice(["given", "dlib", "fan", "fan-dlib"]),
     help="Where landmarks come from; default: given where there are some, else dlib.",
 )
 @click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mebench.cli.options import device_of
+from mebench.cli.options import Choice, device_of
 
 
 @click.command()
@@ -26,6 +26,13 @@ from mebench.cli.options import device_of
 )
 @click.option("--fps", type=float, help="Frame rate of a driving folder.")
 @click.option("--face", type=click.IntRange(min=0), help="Take the N-th face of the photo.")
+@click.option(
+    "--landmarks",
+    type=Choice(["dlib", "fan", "fan-dlib"]),
+    default="dlib",
+    show_default=True,
+    help="Who finds the 68 points.",
+)
 @click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
 def generate(
     name: str,
@@ -36,6 +43,7 @@ def generate(
     size: int,
     fps: float | None,
     face: int | None,
+    landmarks: str,
     device: str | None,
 ) -> None:
     """Let baseline NAME make the face in a photo show the micro-expression of a clip."""
@@ -44,7 +52,7 @@ def generate(
     from mebench.generate import animate, measure, require_free, write
     from mebench.methods.catalogue import load_baseline
     from mebench.metrics.base import Missing
-    from mebench.preprocess.landmarks import DlibLandmarks
+    from mebench.preprocess.landmarks import finder
 
     baseline = load_baseline(name)
     require_free(out)
@@ -58,8 +66,8 @@ def generate(
         baseline,
         template,
         driving,
-        template_landmarks=DlibLandmarks(face=face),
-        driving_landmarks=DlibLandmarks(),
+        template_landmarks=finder(landmarks, face),
+        driving_landmarks=finder(landmarks),
         size=size,
         fps=fps,
     )

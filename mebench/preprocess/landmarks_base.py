@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mebench.errors import DatasetError
+from mebench.preprocess.landmarks_boxes import Box
 from mebench.types import Image, Points
 
 
@@ -71,18 +73,59 @@ class Finder(ABC):
         """Return the points of `find` alone, (68, 2) float32."""
         return self.find(key, image, notes).points
 
+    @abstractmethod
     def track(
         self, key: str, frames: Iterable[Image], notes: list[str] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return points (T, 68, 2) and confidence (T,), each frame looked at by itself."""
-        found = [
-            self.find(f"{key} frame {number}", frame, notes if number == 0 else [])
-            for number, frame in enumerate(frames)
-        ]
+        """Return points (T, 68, 2) and confidence (T,); see `Landmarker`."""
+
+    @abstractmethod
+    def digest(self, key: str) -> str:
+        """Return a text that changes whenever the points of `key` could change."""
+
+
+class BoxFinder(Finder):
+    """A finder that looks for the face first, then for points inside its box."""
+
+    @abstractmethod
+    def box(self, key: str, image: Image, notes: list[str] | None = None) -> Box:
+        """Return the box of the face.
+
+        Raises:
+            DatasetError: when no face is found, or not the one asked for.
+        """
+
+    @abstractmethod
+    def at(self, key: str, image: Image, box: Box) -> Landmarks68:
+        """Return the points of the face in a box."""
+
+    def find(self, key: str, image: Image, notes: list[str] | None = None) -> Landmarks68:
+        """Return points and confidence; see `Landmarker`."""
+        return self.at(key, image, self.box(key, image, notes))
+
+    def track(
+        self, key: str, frames: Iterable[Image], notes: list[str] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return points (T, 68, 2) and confidence (T,), all in the box of frame 0.
+
+        A detection a frame would add its own jumps to the points.
+        """
+        found: list[Landmarks68] = []
+        box: Box | None = None
+        for number, frame in enumerate(frames):
+            if box is None:
+                box = self.box(key, frame, notes)
+            found.append(self.at(f"{key} frame {number}", frame, box))
         return stack(found)
 
 
 def stack(found: list[Landmarks68]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return points (T, 68, 2) and confidence (T,) of the frames of a clip."""
+    """Return points (T, 68, 2) and confidence (T,) of the frames of a clip.
+
+    Raises:
+        DatasetError: when there is no frame.
+    """
+    if not found:
+        raise DatasetError("a clip without frames has no landmarks; check its folder")
     points = np.stack([one.points for one in found]).astype(np.float32)
     return points, np.asarray([one.confidence for one in found], np.float32)

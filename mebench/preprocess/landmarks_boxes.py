@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import DatasetError
+from mebench.io.files import sha256_file
 from mebench.io.video import tell
 
 Box = tuple[float, float, float, float]
@@ -60,6 +62,77 @@ def consensus(votes: NDArray[np.floating]) -> tuple[NDArray[np.float32], float]:
     away = np.median(np.linalg.norm(votes - middle, axis=-1), axis=0).mean()
     eyes = np.linalg.norm(middle[36:42].mean(axis=0) - middle[42:48].mean(axis=0))
     return middle.astype(np.float32), float(away / max(float(eyes), 1.0))
+
+
+class GivenBoxes:
+    """Boxes of ``<folder>/<key>.npy`` or ``.csv``: (4,) sides, or 68 points that span the box.
+
+    Sides are left, top, right, bottom in pixels of frame 0, as a face detector gives them.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise DatasetError(f"{self.folder}: no such folder of boxes; see --landmarks-root")
+
+    def box(self, key: str) -> Box:
+        """Return the box of the face of a clip.
+
+        Raises:
+            DatasetError: when the file is missing, unreadable or holds something else.
+        """
+        path = file_of(self.folder, key, "box")
+        given = read_numbers(path, "a box")
+        if given.shape in ((4,), (1, 4)):
+            left, top, right, bottom = (float(side) for side in given.reshape(4))
+        elif given.shape[-2:] in ((68, 2), (68, 3)) and given.ndim in (2, 3) and len(given):
+            first = given[0] if given.ndim == 3 else given
+            left, top, right, bottom = (
+                float(side) for side in (*first[:, :2].min(axis=0), *first[:, :2].max(axis=0))
+            )
+        else:
+            raise DatasetError(f"{path}: expected a box (4,) or points (68, 2), got {given.shape}")
+        if not (np.isfinite(given).all() and right - left >= 1 and bottom - top >= 1):
+            raise DatasetError(
+                f"{path}: expected left < right and top < bottom, got "
+                f"{left:g}, {top:g}, {right:g}, {bottom:g}"
+            )
+        return left, top, right, bottom
+
+    def digest(self, key: str) -> str:
+        """Return the digest of the file's bytes."""
+        return f"given:{sha256_file(file_of(self.folder, key, 'box'))}"
+
+
+def file_of(folder: Path, key: str, what: str) -> Path:
+    """Return ``<folder>/<key>.npy`` or ``.csv``.
+
+    Raises:
+        DatasetError: when there is neither.
+    """
+    for suffix in (".npy", ".csv"):
+        path = folder / f"{key}{suffix}"
+        if path.is_file():
+            return path
+    raise DatasetError(
+        f"{folder}: no {what} for {key}; add {key}.npy or {key}.csv, or use --landmarks dlib"
+    )
+
+
+def read_numbers(path: Path, what: str) -> NDArray[np.float64]:
+    """Return the array of a npy file, or the rows of a csv file.
+
+    Raises:
+        DatasetError: when the file cannot be read.
+    """
+    try:
+        if path.suffix == ".npy":
+            found = np.load(path, allow_pickle=False)
+        else:
+            found = np.loadtxt(path, delimiter=",", dtype=np.float64, ndmin=2)
+        return np.asarray(found, np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{path}: cannot be read as {what}; write it again") from error
 
 
 def choose_box(

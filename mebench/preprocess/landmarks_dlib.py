@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mebench.errors import UsageError
 from mebench.io.files import sha256_file
-from mebench.preprocess.landmarks_base import Finder, Landmarks68
+from mebench.preprocess.landmarks_base import BoxFinder, Landmarks68
 from mebench.preprocess.landmarks_boxes import (
     SAME_FACE,
     Box,
@@ -29,7 +29,7 @@ SPREAD_SCALE = 0.05
 _DETECT_SIDE = 1024
 
 
-class DlibLandmarks(Finder):
+class DlibLandmarks(BoxFinder):
     """dlib's detector and predictor, the median over nine shifted and scaled boxes.
 
     The confidence is ``exp(-spread / 0.05)``: 1 when the nine agree, 0.37 when they lie 5 % of the
@@ -45,20 +45,23 @@ class DlibLandmarks(Finder):
         self.face = face
         self._model = _dlib_model()
 
-    def find(self, key: str, image: Image, notes: list[str] | None = None) -> Landmarks68:
-        """Return the points of the face.
+    def box(self, key: str, image: Image, notes: list[str] | None = None) -> Box:
+        """Return the box of the face.
 
         Raises:
             DatasetError: when no face is found, or not the one asked for.
         """
+        return choose_box(key, detect_dlib(image), self.face, notes)
+
+    def at(self, key: str, image: Image, box: Box) -> Landmarks68:
+        """Return the points of the face in a box."""
         import dlib
 
-        detector, predictor = _tools(self._model)
+        _, predictor = _tools(self._model)
         image = np.ascontiguousarray(image)
-        chosen = choose_box(key, _detect(detector, image), self.face, notes)
         votes = []
-        for box in jittered(chosen):
-            shape = predictor(image, dlib.rectangle(*(round(side) for side in box)))
+        for near in jittered(box):
+            shape = predictor(image, dlib.rectangle(*(round(side) for side in near)))
             votes.append([(point.x, point.y) for point in shape.parts()])
         points, spread = consensus(np.asarray(votes, np.float64))
         return Landmarks68(points, math.exp(-spread / SPREAD_SCALE))

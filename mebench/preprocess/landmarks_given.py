@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mebench.errors import DatasetError
 from mebench.io.files import sha256_file
 from mebench.preprocess.landmarks_base import Finder, Landmarks68, stack
+from mebench.preprocess.landmarks_boxes import file_of, read_numbers
 from mebench.types import Image
 
 
@@ -57,24 +58,10 @@ class GivenLandmarks(Finder):
 
     def _read(self, key: str) -> tuple[Path, NDArray[np.float64]]:
         path = self._file(key)
-        try:
-            if path.suffix == ".npy":
-                found = np.load(path, allow_pickle=False)
-            else:
-                found = np.loadtxt(path, delimiter=",", dtype=np.float64, ndmin=2)
-            return path, np.asarray(found, np.float64)
-        except (OSError, ValueError, EOFError) as error:
-            raise DatasetError(f"{path}: cannot be read as landmarks; write it again") from error
+        return path, read_numbers(path, "landmarks")
 
     def _file(self, key: str) -> Path:
-        for suffix in (".npy", ".csv"):
-            path = self.folder / f"{key}{suffix}"
-            if path.is_file():
-                return path
-        raise DatasetError(
-            f"{self.folder}: no landmarks for {key}; add {key}.npy or {key}.csv, "
-            "or use --landmarks dlib"
-        )
+        return file_of(self.folder, key, "landmarks")
 
 
 def _checked(path: Path, given: NDArray[np.float64], frame: int) -> Landmarks68:
