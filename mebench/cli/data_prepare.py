@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mebench import settings
-from mebench.cli.data_options import load, missing_option, root_option
+from mebench.cli.data_options import load, root_option
 from mebench.cli.options import Choice
 from mebench.errors import UsageError
 from mebench.preprocess.parallel import BACKENDS
+
+if TYPE_CHECKING:
+    from mebench.datasets.base import Dataset
+    from mebench.preprocess.prepared import Failure, PreparedSet
+    from mebench.types import Clip, Progress
 
 
 @click.command()
@@ -31,9 +38,34 @@ from mebench.preprocess.parallel import BACKENDS
 @click.option("--face", type=int, help="With several faces: which one, 0 is the leftmost.")
 @click.option("--size", type=int, default=256, show_default=True, help="Side of the crop.")
 @click.option("--colour", type=Choice(["rgb", "gray"]), default="rgb", show_default=True)
+@click.option(
+    "--apex",
+    type=Choice(["motion", "middle", "lbp", "none"]),
+    default="motion",
+    show_default=True,
+    help="How the apex is spotted in clips without one; annotated ones never change.",
+)
+@click.option("--tim", type=int, help="Bring every clip to this many frames (TIM).")
 @click.option("--jobs", type=int, help="Processes; -1 for all cores; default: config or 1.")
 @click.option("--backend", type=Choice(BACKENDS), default="loky", show_default=True)
-@missing_option
+@click.option(
+    "--on-missing",
+    type=Choice(["skip", "fail"]),
+    default="skip",
+    show_default=True,
+    help="Leave out and report clips that cannot be prepared, or stop at the first.",
+)
+@click.option(
+    "--index",
+    "index_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the canonical index with the spotted apexes.",
+)
+@click.option(
+    "--triples",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write onset, apex and offset of every clip as PNG, and triples.csv.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def prepare(
     dataset: str,
@@ -43,9 +75,13 @@ def prepare(
     face: int | None,
     size: int,
     colour: Any,
+    apex: Any,
+    tim: int | None,
     jobs: int | None,
     backend: Any,
     on_missing: Any,
+    index_file: Path | None,
+    triples: Path | None,
     as_json: bool,
 ) -> None:
     """Crop, align and cache the clips of DATASET; run again to go on after an interruption."""
@@ -53,41 +89,108 @@ def prepare(
     from mebench.preprocess.landmarks import choose_landmarker
     from mebench.preprocess.prepare import prepare as prepare_clips
 
+    if tim is not None and triples is not None:
+        raise UsageError("--triples writes recorded frames and --tim makes others; leave out one")
     source = load(dataset, root)
     clips = source.clips(on_missing=on_missing)
     landmarker = choose_landmarker(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
     )
-    cache = settings.cache_folder()
+    cache, workers, progress = settings.cache_folder(), _jobs(jobs), console_progress()
     prepared = prepare_clips(
         clips,
         size=size,
         landmarker=landmarker,
         colour=colour,
         cache=cache,
-        jobs=_jobs(jobs),
+        jobs=workers,
         backend=backend,
-        progress=console_progress(),
+        progress=progress,
         on_missing=on_missing,
+        apex=apex,
+        tim=tim,
     )
-    for line in (*prepared.notes, *(failure.reason for failure in prepared.failures)):
+    failures = (*_without_frames(source, clips), *prepared.failures)
+    if index_file is not None:
+        _write_index(clips, prepared, index_file)
+    if triples is not None:
+        _write_triples(source, prepared, triples, workers, backend, progress)
+    for line in (*prepared.notes, *_failure_table(failures)):
         click.echo(line, err=True)
+    apexes = Counter(clip.annotation.apex_source for clip in prepared.clips)
     if as_json:
         done = {
             "dataset": dataset,
             "clips": len(prepared),
             "made": prepared.made,
-            "failures": {failure.key: failure.reason for failure in prepared.failures},
+            "apex_sources": dict(apexes),
+            "failures": {failure.key: failure.reason for failure in failures},
             "notes": list(prepared.notes),
             "landmarks": landmarker.name,
             "cache": str(cache),
         }
         click.echo(json.dumps(done, indent=2, sort_keys=True, ensure_ascii=False))
         return
+    shown = ", ".join(f"{count} {source}" for source, count in sorted(apexes.items()))
     click.echo(
         f"{len(prepared)} clips ready at {size} px ({prepared.made} new, landmarks: "
-        f"{landmarker.name}, {len(prepared.failures)} left out) in {cache}"
+        f"{landmarker.name}, apex: {shown}, {len(failures)} left out) in {cache}"
     )
+
+
+def _without_frames(source: Dataset, clips: Sequence[Clip]) -> list[Failure]:
+    """Return the annotated clips of which this copy has no frames."""
+    from mebench.preprocess.prepared import Failure
+
+    there = {(clip.subject, clip.clip_id) for clip in clips}
+    name = source.info.id
+    return [
+        Failure(
+            f"{name}.{row.subject}.{row.clip_id}",
+            f"{source.root}: no frames for clip {row.subject}/{row.clip_id}; "
+            f"'mebench data check {name}' says what is missing",
+        )
+        for row in source.annotations()
+        if (row.subject, row.clip_id) not in there
+    ]
+
+
+def _failure_table(failures: Sequence[Failure]) -> list[str]:
+    if not failures:
+        return []
+    width = max(len(failure.key) for failure in failures)
+    rows = [f"  {failure.key:<{width}}  {failure.reason}" for failure in failures]
+    return [f"left out: {len(failures)} clips", *rows]
+
+
+def _write_index(clips: Sequence[Clip], prepared: PreparedSet, path: Path) -> None:
+    from mebench.datasets.index import index_digest, write_index
+    from mebench.preprocess.apex import with_apexes
+
+    stated = with_apexes(clips, prepared.clips)
+    write_index(stated, path)
+    click.echo(f"{len(stated)} clips written to {path}", err=True)
+    click.echo(f"index digest {index_digest(stated)}", err=True)
+
+
+def _write_triples(
+    source: Dataset,
+    prepared: PreparedSet,
+    out: Path,
+    jobs: int,
+    backend: Any,
+    progress: Progress,
+) -> None:
+    from mebench.preprocess.triples import export_triples
+
+    written = export_triples(prepared, out, jobs=jobs, backend=backend, progress=progress)
+    click.echo(f"{len(prepared)} triples in {out} ({written} new)", err=True)
+    if not source.redistribute:
+        click.echo(
+            f"warning: {out} holds faces of {source.info.title}: its licence goes for these "
+            "pictures too, do not pass them on",
+            err=True,
+        )
 
 
 def _jobs(given: int | None) -> int:

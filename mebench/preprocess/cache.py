@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ class Entry:
         to_source: (2, 3) float64, aligned pixels to pixels of the recording.
         shape: (T, H, W, 3) of the frames.
         notes: remarks made when it was prepared.
+        confidence: of the landmarks, on their finder's own scale; None where it was not kept.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Entry:
     to_source: NDArray[np.float64]
     shape: tuple[int, ...]
     notes: tuple[str, ...]
+    confidence: float | None = None
 
     def frames(self) -> Frames:
         """Return the frames as a read-only memory map.
@@ -57,6 +60,24 @@ class Entry:
         except (OSError, ValueError, EOFError) as error:
             raise DatasetError(f"{path}: cached frames are damaged; prepare again") from error
         return mapped
+
+
+def read_frames(
+    folder: Path, shape: tuple[int, ...], indices: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return some frames of an entry whose shape is known, through a memory map that is closed.
+
+    Raises:
+        DatasetError: when the entry was removed or damaged.
+    """
+    path = folder / _FRAMES
+    try:
+        # The pixels end the file, so its head need not be parsed for every item of a batch.
+        offset = path.stat().st_size - math.prod(shape)
+        mapped = np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
+        return np.asarray(mapped[indices])
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cached frames are damaged; prepare again") from error
 
 
 def entry_key(clip: Clip, *, landmarks: str, size: int, colour: str) -> str:
@@ -95,11 +116,12 @@ def open_entry(folder: Path) -> Entry | None:
         shape = tuple(int(side) for side in stated["shape"])
         whole = (folder / _FRAMES).stat().st_size == stated["bytes"]
         notes = tuple(str(note) for note in stated["notes"])
-    except (OSError, ValueError, KeyError, TypeError):
+        sure = stated.get("confidence")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not whole or landmarks.shape != (68, 2) or to_source.shape != (2, 3):
         return None
-    return Entry(folder, landmarks, to_source, shape, notes)
+    return Entry(folder, landmarks, to_source, shape, notes, None if sure is None else float(sure))
 
 
 def write_entry(

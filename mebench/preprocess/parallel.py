@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mebench.errors import UsageError
 
@@ -32,22 +34,60 @@ def each(
         return
     import joblib
 
-    _connect(backend)
-    with joblib.parallel_config(backend=backend, n_jobs=jobs):
-        yield from joblib.Parallel(return_as="generator")(joblib.delayed(work)(i) for i in items)
+    with _connected(backend, jobs), joblib.parallel_config(backend=backend, n_jobs=jobs):
+        try:
+            yield from joblib.Parallel(return_as="generator")(
+                joblib.delayed(work)(item) for item in items
+            )
+        except _lost_worker(backend) as error:
+            raise UsageError(
+                "a worker process was killed, most often for want of memory; run again with fewer "
+                f"--jobs (now {jobs}): what is finished is kept"
+            ) from error
 
 
-def _connect(backend: str) -> None:
-    """Register Ray, or use the Dask client at hand, else the one of ``DASK_SCHEDULER_ADDRESS``."""
+@contextmanager
+def _connected(backend: str, jobs: int) -> Iterator[None]:
+    """Register Ray, or connect to Dask; a Dask cluster started here is closed again."""
+    client = None
     try:
         if backend == "ray":
             import_module("ray.util.joblib").register_ray()
         elif backend == "dask":
-            distributed = import_module("distributed")
-            try:
-                distributed.get_client()
-            except ValueError:
-                distributed.Client()
+            client = _dask_client(jobs)
     except ImportError as error:
         package = {"ray": "ray", "dask": "distributed"}[backend]
         raise UsageError(f"backend '{backend}' needs a package: pip install {package}") from error
+    if client is None:
+        yield
+        return
+    with client:
+        yield
+
+
+def _dask_client(jobs: int) -> AbstractContextManager[object] | None:
+    """Return None when there is a client at hand, else one that is to be closed.
+
+    It connects to ``DASK_SCHEDULER_ADDRESS`` where that is set, else to workers on this machine.
+    """
+    distributed: Any = import_module("distributed")
+    try:
+        distributed.get_client()
+    except ValueError:
+        pass
+    else:
+        return None
+    address = import_module("dask").config.get("scheduler-address", None)
+    if address is not None:
+        client: AbstractContextManager[object] = distributed.Client(address)
+        return client
+    client = distributed.Client(
+        n_workers=None if jobs < 1 else jobs, threads_per_worker=1, dashboard_address=None
+    )
+    return client
+
+
+def _lost_worker(backend: str) -> tuple[type[Exception], ...]:
+    if backend == "dask":
+        return (import_module("distributed").KilledWorker,)
+    return (BrokenProcessPool,)

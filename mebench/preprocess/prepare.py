@@ -260,6 +260,7 @@ def _timed(clip: Clip, entry: Entry, count: int, cache: Path) -> tuple[Entry, bo
             "landmarks": entry.landmarks.astype(float).tolist(),
             "to_source": entry.to_source.tolist(),
             "notes": list(entry.notes),
+            "confidence": entry.confidence,
         }
         write_entry(folder, frames, count, entry.shape[1], lambda: stated)
 
@@ -271,7 +272,8 @@ def _make(clip: Clip, folder: Path, size: int, landmarker: Landmarker, colour: C
     source = clip.reader.stream() if isinstance(clip.reader, FrameFiles) else iter(clip.frames())
     first = next(source)
     notes: list[str] = []
-    points = landmarker.points(clip.key, first, notes)
+    found = landmarker.find(clip.key, first, notes)
+    points = found.points
     try:
         to_source = alignment(points, size)
     except DatasetError as error:
@@ -290,6 +292,7 @@ def _make(clip: Clip, folder: Path, size: int, landmarker: Landmarker, colour: C
             "landmarks": align_points(points, to_source).astype(float).tolist(),
             "to_source": to_source.tolist(),
             "notes": notes,
+            "confidence": float(found.confidence),
         }
 
     write_entry(folder, crops(), count, size, describe)

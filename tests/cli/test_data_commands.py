@@ -90,14 +90,15 @@ def test_prepare_says_what_was_made_and_goes_on(root: Path, tmp_path: Path) -> N
     arguments = ("casme2", "--root", root, "--landmarks-root", points, "--size", 32)
     first = call(prepare, *arguments)
     assert first.exit_code == 0
-    assert "2 clips ready at 32 px (2 new, landmarks: given, 0 left out)" in first.stdout
+    assert "2 clips ready at 32 px (2 new, landmarks: given, apex: 2 annotated," in first.stdout
     again = json.loads(call(prepare, *arguments, "--json").stdout)
     assert (again["clips"], again["made"], again["failures"]) == (2, 0, {})
     (points / f"casme2.01.{CLIPS[0]}.npy").unlink()
-    failed = call(prepare, *arguments)
+    failed = call(prepare, *arguments, "--on-missing", "fail")
     assert isinstance(failed.exception, DatasetError)
-    skipped = call(prepare, *arguments, "--on-missing", "skip")
+    skipped = call(prepare, *arguments)
     assert "1 clips ready" in skipped.stdout
+    assert "left out: 1 clips" in skipped.stderr
     assert f"no landmarks for casme2.01.{CLIPS[0]}" in skipped.stderr
 
 
