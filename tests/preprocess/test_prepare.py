@@ -13,69 +13,16 @@ import pytest
 
 from mebench.datasets.base import FrameFiles
 from mebench.errors import DatasetError, UsageError
-from mebench.io.frames import pixel_digest, read_image, write_png
+from mebench.io.frames import pixel_digest
 from mebench.preprocess import prepare as module
 from mebench.preprocess.crop import align_frames, align_points, alignment
-from mebench.preprocess.landmarks import GivenLandmarks
-from mebench.preprocess.prepare import PreparedSet, prepare, prepare_frames, prepare_image
-from mebench.types import Annotation, Clip
+from mebench.preprocess.prepare import PreparedSet, prepare_frames, prepare_image
+from mebench.types import Clip
 
-FACES = Path(__file__).parents[1] / "data" / "faces"
 SIZE = 48
 N_FRAMES = 4
 
-
-def make_clip(folder: Path, clip_id: str, frames: np.ndarray) -> Clip:
-    paths = []
-    for number, frame in enumerate(frames, start=10):
-        paths.append(folder / clip_id / f"img{number}.png")
-        write_png(paths[-1], frame)
-    last = 9 + len(frames)
-    row = Annotation("01", clip_id, 10, 12, "annotated", last, (), "", "others", "others")
-    numbers = tuple(range(10, last + 1))
-    return Clip("casme2", row, 200.0, "rgb", numbers, FrameFiles(tuple(paths)))
-
-
-@pytest.fixture(scope="module")
-def recording() -> np.ndarray:
-    face = read_image(FACES / "synthetic.jpg")
-    return np.stack([np.roll(face, shift, axis=1) for shift in range(N_FRAMES)])
-
-
-@pytest.fixture(scope="module")
-def true_points() -> np.ndarray:
-    return np.loadtxt(FACES / "synthetic.csv", delimiter=",").astype(np.float32)
-
-
-@pytest.fixture
-def clips(tmp_path: Path, recording: np.ndarray, true_points: np.ndarray) -> list[Clip]:
-    (tmp_path / "points").mkdir()
-    made = []
-    for clip_id, frames in (("EP01", recording), ("EP02", recording[::-1]), ("EP03", recording)):
-        made.append(make_clip(tmp_path / "frames", clip_id, frames))
-        np.save(tmp_path / "points" / f"casme2.01.{clip_id}.npy", true_points)
-    return made
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., PreparedSet]:
-    def call(clips: list[Clip], **options: object) -> PreparedSet:
-        arguments = {
-            "size": SIZE,
-            "landmarker": GivenLandmarks(tmp_path / "points"),
-            "cache": tmp_path / "cache",
-        }
-        return prepare(clips, **{**arguments, **options})
-
-    return call
-
-
-def files_of(cache: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(cache).as_posix(): path.read_bytes()
-        for path in sorted(cache.rglob("*"))
-        if path.is_file()
-    }
+FilesOf = Callable[[Path], dict[str, bytes]]
 
 
 def test_a_prepared_clip_is_the_aligned_recording(
@@ -97,7 +44,7 @@ def test_a_prepared_clip_is_the_aligned_recording(
 
 
 def test_a_second_run_makes_nothing_and_gives_the_same(
-    clips: list[Clip], run: Callable[..., PreparedSet], tmp_path: Path
+    clips: list[Clip], run: Callable[..., PreparedSet], files_of: FilesOf, tmp_path: Path
 ) -> None:
     first = run(clips)
     written = files_of(tmp_path / "cache")
@@ -108,7 +55,7 @@ def test_a_second_run_makes_nothing_and_gives_the_same(
 
 
 def test_job_count_does_not_change_a_byte(
-    clips: list[Clip], run: Callable[..., PreparedSet], tmp_path: Path
+    clips: list[Clip], run: Callable[..., PreparedSet], files_of: FilesOf, tmp_path: Path
 ) -> None:
     run(clips, cache=tmp_path / "one")
     run(clips, cache=tmp_path / "two", jobs=2)
@@ -119,6 +66,7 @@ def test_job_count_does_not_change_a_byte(
 def test_an_interrupted_run_goes_on_where_it_stopped(
     clips: list[Clip],
     run: Callable[..., PreparedSet],
+    files_of: FilesOf,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
