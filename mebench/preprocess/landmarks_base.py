@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import DatasetError
+from mebench.io.video import tell
 from mebench.preprocess.landmarks_boxes import Box
 from mebench.types import Image, Points
+
+UNSURE = 0.5
+"""Found points with less confidence are told."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,15 @@ class BoxFinder(Finder):
         """Return the points of the face in a box."""
 
     def find(self, key: str, image: Image, notes: list[str] | None = None) -> Landmarks68:
-        """Return points and confidence; see `Landmarker`."""
-        return self.at(key, image, self.box(key, image, notes))
+        """Return points and confidence; see `Landmarker`. Unsure points are told."""
+        found = self.at(key, image, self.box(key, image, notes))
+        if found.confidence < UNSURE:
+            tell(
+                notes,
+                f"{key}: the landmarks are unsure (confidence {found.confidence:.2f}); look at "
+                "them, or give landmarks yourself (--landmarks given --landmarks-root DIR)",
+            )
+        return found
 
     def track(
         self, key: str, frames: Iterable[Image], notes: list[str] | None = None

@@ -27,10 +27,13 @@ from mebench.types import Image
 SPREAD_SCALE = 0.05
 """Votes that lie this part of the eye distance apart give a confidence of 1/e."""
 _DETECT_SIDE = 1024
+_PREDICT_WIDTH = 800
+_MAX_TIMES = 16
+_MARGIN = 0.6
 
 
 class DlibLandmarks(BoxFinder):
-    """dlib's detector and predictor, the median over nine shifted and scaled boxes.
+    """dlib's detector and predictor, the median over nine boxes in the enlarged face.
 
     The confidence is ``exp(-spread / 0.05)``: 1 when the nine agree, 0.37 when they lie 5 % of the
     eye distance apart.
@@ -58,19 +61,22 @@ class DlibLandmarks(BoxFinder):
         import dlib
 
         _, predictor = _tools(self._model)
-        image = np.ascontiguousarray(image)
+        large, corner, times = _enlarged(image, box)
         votes = []
         for near in jittered(box):
-            shape = predictor(image, dlib.rectangle(*(round(side) for side in near)))
+            sides = zip(near, (*corner, *corner), strict=True)
+            inside = [round((side - start + 0.5) * times - 0.5) for side, start in sides]
+            shape = predictor(large, dlib.rectangle(*inside))
             votes.append([(point.x, point.y) for point in shape.parts()])
-        points, spread = consensus(np.asarray(votes, np.float64))
+        found = (np.asarray(votes, np.float64) + 0.5) / times - 0.5 + corner
+        points, spread = consensus(found)
         return Landmarks68(points, math.exp(-spread / SPREAD_SCALE))
 
     def digest(self, key: str) -> str:
         """Return version, predictor and choice of face."""
         import dlib
 
-        return f"dlib:{dlib.__version__}:{_model_digest(self._model)}:2:{self.face}"
+        return f"dlib:{dlib.__version__}:{_model_digest(self._model)}:3:{self.face}"
 
 
 def detect_dlib(image: Image) -> list[tuple[float, Box]]:
@@ -103,6 +109,24 @@ def _detect(detector: Any, image: Image) -> list[tuple[float, Box]]:
             if all(overlap(box, other) < SAME_FACE for _, other in found):
                 found.append((float(score), box))
     return found
+
+
+def _enlarged(image: Image, box: Box) -> tuple[Image, tuple[int, int], int]:
+    """Return a part of the image enlarged, its upper left pixel, and how many times.
+
+    The predictor rounds to whole pixels; in a face of 800 pixels that is little.
+    """
+    import cv2
+
+    left, top, right, bottom = box
+    width = max(1.0, right - left)
+    times = min(_MAX_TIMES, max(1, math.ceil(_PREDICT_WIDTH / width)))
+    margin = _MARGIN * width
+    x, y = (max(0, math.floor(side - margin)) for side in (left, top))
+    part: NDArray[Any] = image[y : math.ceil(bottom + margin), x : math.ceil(right + margin)]
+    if times > 1:
+        part = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(part, np.uint8), (x, y), times
 
 
 def _dlib_model() -> Path:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mebench import weights
 from mebench.errors import DatasetError, UsageError, WeightsError
+from mebench.facs.regions import MIRROR
 from mebench.preprocess.landmarks_base import BoxFinder, Landmarks68
 from mebench.preprocess.landmarks_boxes import Box, GivenBoxes, choose_box, consensus, jittered
 from mebench.preprocess.landmarks_dlib import DlibLandmarks, detect_dlib
@@ -36,14 +37,6 @@ _BOX_TO_CROP = 200.0 / 195.0
 _UP = 0.12
 _DETECT_SIDES = (640, 1920)
 _MIN_SCORE = 0.5
-_MIRRORED = np.array(
-    [
-        *(*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31),
-        *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48),
-        *(59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
-    ]
-)
-"""Which point a point becomes in the mirror."""
 
 
 class FanLandmarks(BoxFinder):
@@ -201,7 +194,7 @@ def _heatmaps(net: torch.nn.Module, crop: NDArray[np.uint8], device: str) -> NDA
     with _left_as_it_was(), torch.inference_mode():
         out = net(both.to(device))
         last = (out[-1] if isinstance(out, list) else out).float().cpu().numpy()
-    heat: NDArray[np.float32] = (last[0] + last[1][_MIRRORED][:, :, ::-1]) / 2
+    heat: NDArray[np.float32] = (last[0] + last[1][list(MIRROR)][:, :, ::-1]) / 2
     return heat
 
 

@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from mebench import settings
+from mebench.datasets.base import FrameFiles
 from mebench.errors import DatasetError, UsageError
-from mebench.io.frames import read_image
+from mebench.io.frames import read_image, write_png
 from mebench.preprocess import landmarks_dlib
 from mebench.preprocess.landmarks import DlibLandmarks, GivenLandmarks, choose_landmarker
+from mebench.preprocess.landmarks_boxes import consensus
+from mebench.preprocess.prepare import prepare
+from mebench.types import Annotation, Clip
 
 FACES = Path(__file__).parents[1] / "data" / "faces"
 BLANK = np.zeros((240, 320, 3), np.uint8)
@@ -50,6 +54,37 @@ def test_given_points_of_frame_zero_in_every_form(tmp_path: Path, true_points: n
         assert points == pytest.approx(true_points, abs=1e-4)
 
 
+def test_a_third_column_is_a_confidence_and_never_a_depth(
+    tmp_path: Path, true_points: np.ndarray
+) -> None:
+    sure = np.linspace(0.2, 0.8, 68)[:, None]
+    np.save(tmp_path / "with.npy", np.hstack([true_points, sure]))
+    np.savetxt(tmp_path / "table.csv", np.hstack([true_points, sure]), delimiter=",")
+    np.save(tmp_path / "without.npy", true_points)
+    np.save(tmp_path / "depth.npy", np.hstack([true_points, 40 * sure]))
+    given = GivenLandmarks(tmp_path)
+    for key, expected in (("with", 0.5), ("table", 0.5), ("without", 1.0)):
+        found = given.find(key, BLANK)
+        assert found.points == pytest.approx(true_points, abs=1e-4)
+        assert found.confidence == pytest.approx(expected)
+    with pytest.raises(DatasetError, match=r"depth\.npy: frame 0: .* expected 0 to 1, got 8 to 32"):
+        given.find("depth", BLANK)
+
+
+def test_given_points_of_all_frames(tmp_path: Path, true_points: np.ndarray) -> None:
+    moving = np.stack([true_points, true_points + 3])
+    np.save(tmp_path / "clip.npy", moving)
+    np.save(tmp_path / "still.npy", true_points)
+    given = GivenLandmarks(tmp_path)
+    points, sure = given.track("clip", [BLANK, BLANK])
+    assert points == pytest.approx(moving, abs=1e-4)
+    assert sure.tolist() == [1, 1]
+    with pytest.raises(DatasetError, match=r"clip\.npy: expected landmarks of 3 frames .* got 2"):
+        given.track("clip", [BLANK] * 3)
+    with pytest.raises(DatasetError, match=r"of 2 frames of still, got frame 0 alone"):
+        given.track("still", [BLANK] * 2)
+
+
 def test_digest_follows_the_content(tmp_path: Path, true_points: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", true_points)
     np.save(tmp_path / "b.npy", true_points)
@@ -79,6 +114,67 @@ def test_dlib_finds_the_points(
     points = dlib_landmarks.points("clip", image)
     assert in_iod(points, true_points) < 0.09
     assert np.array_equal(pickle.loads(pickle.dumps(dlib_landmarks)).points("clip", image), points)
+
+
+def test_dlib_points_lie_between_pixels_and_darkness_costs_confidence(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray
+) -> None:
+    notes: list[str] = []
+    clear = dlib_landmarks.find("clip", image, notes)
+    assert notes == []
+    assert np.abs(clear.points - clear.points.round()).mean() > 0.1
+    unsure = dlib_landmarks.find("clip", (image * 0.12).astype(np.uint8), notes)
+    assert 0 <= unsure.confidence < 0.5
+    assert 0.8 < clear.confidence <= 1
+    (note,) = notes
+    assert note.startswith(f"clip: the landmarks are unsure (confidence {unsure.confidence:.2f})")
+
+
+def test_dlib_follows_half_a_pixel(dlib_landmarks: DlibLandmarks, image: np.ndarray) -> None:
+    half = (image.astype(np.uint16) + np.roll(image, 1, axis=1) + 1) // 2
+    moved = dlib_landmarks.points("clip", half.astype(np.uint8))
+    step = moved - dlib_landmarks.points("clip", image)
+    assert np.median(step, axis=0) == pytest.approx((0.5, 0), abs=0.2)
+
+
+def test_dlib_tracks_in_the_box_of_frame_zero(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray
+) -> None:
+    frames = [image, np.roll(image, 2, axis=1), image]
+    points, sure = dlib_landmarks.track("clip", iter(frames))
+    assert np.array_equal(points[0], dlib_landmarks.points("clip", image))
+    assert np.array_equal(points[2], points[0])
+    assert (points[1] - points[0]).mean(axis=0) == pytest.approx((2, 0), abs=0.5)
+    assert sure.shape == (3,)
+
+
+def test_votes_agree_on_their_median_and_their_spread() -> None:
+    truth = np.zeros((68, 2))
+    truth[36:42], truth[42:48] = (40, 50), (90, 50)
+    step = np.array([3.0, 4.0])
+    votes = np.stack([truth, truth + step, truth - step, truth + 1000])
+    points, spread = consensus(votes)
+    assert points == pytest.approx(truth + step / 2)
+    assert spread == pytest.approx((2.5 + 7.5) / 2 / 50)
+    assert consensus(votes[:1])[1] == 0
+
+
+def test_a_clip_without_a_face_is_a_recorded_failure_not_a_mean_face(
+    dlib_landmarks: DlibLandmarks, image: np.ndarray, tmp_path: Path
+) -> None:
+    clips = []
+    for clip_id, frame in (("EP01", image), ("EP02", BLANK)):
+        write_png(tmp_path / clip_id / "img1.png", frame)
+        row = Annotation("01", clip_id, 1, 1, "annotated", 1, (), "", "others", "others")
+        files = FrameFiles((tmp_path / clip_id / "img1.png",))
+        clips.append(Clip("casme2", row, 200.0, "rgb", (1,), files))
+    done = prepare(
+        clips, size=32, landmarker=dlib_landmarks, cache=tmp_path / "cache", on_missing="skip"
+    )
+    assert done.keys == ("casme2.01.EP01",)
+    ((key, reason),) = [(failure.key, failure.reason) for failure in done.failures]
+    assert key == "casme2.01.EP02"
+    assert reason.startswith("casme2.01.EP02: no face found")
 
 
 def test_dlib_finds_small_and_very_large_faces(

@@ -180,13 +180,6 @@ def test_large_faces_are_averaged_not_thinned_out(
     assert found.confidence == pytest.approx(0.73, abs=0.04)
 
 
-def test_mirroring_swaps_left_and_right_points() -> None:
-    truth = np.loadtxt(FACES / "synthetic.csv", delimiter=",")
-    mirrored = truth[landmarks_fan._MIRRORED] * (-1, 1)
-    middle = (mirrored - truth).mean(axis=0)
-    assert np.abs(mirrored - truth - middle).max() < 0.1 * np.ptp(truth[:, 0])
-
-
 def test_heat_map_peaks_are_found_between_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     from face_alignment import utils
 
