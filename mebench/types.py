@@ -91,7 +91,7 @@ class Annotation:
     objective_class: str | None = None
     fps: float | None = None
     expression: Literal["micro", "macro"] = "micro"
-    row: int | None = None
+    row: int | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,11 +27,41 @@ missing_option = click.option(
     show_default=True,
     help="What to do with clips that cannot be read.",
 )
+_table_option = click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    help="Annotation file to read, where several lie there.",
+)
+_layout_option = click.option(
+    "--layout",
+    help="Frames to read where several lie there, such as cropped; 'data check' names them.",
+)
+_corrections_option = click.option(
+    "--corrections",
+    type=Choice(["default", "off", "all"]),
+    default="default",
+    show_default=True,
+    help="Published corrections of the annotation: without the optional ones, none, all.",
+)
 
 
-def load(dataset: str, root: Path | None) -> Dataset:
+def copy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which copy is read and how: root, table, layout, corrections."""
+    for option in (_corrections_option, _layout_option, _table_option, root_option):
+        command = option(command)
+    return command
+
+
+def load(
+    dataset: str,
+    root: Path | None,
+    *,
+    table: Path | None = None,
+    layout: str | None = None,
+    corrections: Any = "default",
+) -> Dataset:
     """Return the data set at `root`, else at the place of the user's settings."""
-    from mebench.datasets.base import dataset_class, load_dataset
+    from mebench.datasets.base import Options, dataset_class, load_dataset
 
     dataset_class(dataset)
     place = root or settings.data_root(dataset)
@@ -39,4 +70,4 @@ def load(dataset: str, root: Path | None) -> Dataset:
             f"no folder known for {dataset}; give --root DIR, "
             f"or once: mebench config set data.{dataset} DIR"
         )
-    return load_dataset(dataset, place)
+    return load_dataset(dataset, place, Options(table, layout, corrections))

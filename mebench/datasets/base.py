@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from mebench.datasets.folders import synthme_keys
-from mebench.errors import DatasetError
-from mebench.io.frames import damage, index_folder, iter_frames, read_frames
+from mebench.datasets.clips import build_clip
+from mebench.datasets.corrections import MODES, Applied, Mode
+from mebench.datasets.folders import TABLE_SUFFIXES, synthme_keys
+from mebench.datasets.layout import Found, Layout, Place, find_clips
+from mebench.datasets.media import FrameFiles, NoFrames
+from mebench.errors import DatasetError, UsageError, did_you_mean
 from mebench.registry import choose, load_object
-from mebench.types import Annotation, Clip, Colour, Frames, Image
+from mebench.types import Annotation, Clip, Colour
+
+if TYPE_CHECKING:
+    from mebench.datasets.check import CheckReport
+
+__all__ = ["DATASETS", "Dataset", "DatasetInfo", "FrameFiles", "OnMissing", "Options", "Release"]
 
 DATASETS: dict[str, str] = {
     "casme2": "mebench.datasets.casme2:Casme2",
     "samm": "mebench.datasets.samm:Samm",
     "smic": "mebench.datasets.smic:Smic",
+    "smic-vis": "mebench.datasets.smic:SmicVis",
+    "smic-nir": "mebench.datasets.smic:SmicNir",
+    "smic-e": "mebench.datasets.smic_e:SmicE",
+    "smic-e-vis": "mebench.datasets.smic_e:SmicEVis",
+    "smic-e-nir": "mebench.datasets.smic_e:SmicENir",
 }
 """Data set id and the class that reads it, loaded when asked for."""
 
 OnMissing = Literal["fail", "skip"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is known of one release of an annotation file.
+
+    Attributes:
+        name: what the check calls it.
+        rows: number of data rows.
+        emotions: clip counts per canonical emotion.
+        objective: clip counts per objective class; None when the file has no such column.
+        frames: sum of onset..offset over all rows, or None.
+        sha256: of the published file, where its publisher states one.
+    """
+
+    name: str
+    rows: int
+    emotions: Mapping[str, int]
+    objective: Mapping[str, int] | None = None
+    frames: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +77,8 @@ class DatasetInfo:
         clips: clip counts of known good copies.
         subjects: number of subjects.
         emotions: published clip counts per canonical emotion.
+        per_subject: published clip counts per subject, empty where not known.
+        releases: known releases of the annotation file, the one to prefer first.
         redistribute: whether pixels may be passed on.
     """
 
@@ -56,104 +93,134 @@ class DatasetInfo:
     clips: tuple[int, ...]
     subjects: int
     emotions: Mapping[str, int]
+    per_subject: Mapping[str, int] = field(default_factory=dict)
+    releases: tuple[Release, ...] = ()
     redistribute: bool = False
 
-
-@dataclass(frozen=True)
-class FrameFiles:
-    """Reads a clip from its image files; small and picklable."""
-
-    paths: tuple[Path, ...]
-
-    def __call__(self) -> Frames:
-        """Return all frames (T, H, W, 3)."""
-        return read_frames(self.paths)
-
-    def stream(self) -> Iterator[Image]:
-        """Yield the frames one by one."""
-        return iter_frames(self.paths)
+    @property
+    def examples(self) -> tuple[str, str]:
+        """An annotation file and a frame or clip file, as `tree` names them first."""
+        names = [re.split(r" {2,}", line.strip())[0] for line in self.tree.splitlines()]
+        table = next((name for name in names if Path(name).suffix in TABLE_SUFFIXES), names[0])
+        return table, next(name for name in names if Path(name).suffix not in TABLE_SUFFIXES)
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """What a copy of a data set holds, beside what was published; every field is JSON-able.
+class Options:
+    """How a copy is to be read.
 
     Attributes:
-        usable: False when `clips` of this copy would fail: no clips, missing clips, damaged frames.
+        table: the annotation file, where the one found is not the one wanted.
+        layout: the name of a layout, where a copy has several.
+        corrections: "default", "off" or "all" (the optional ones too).
     """
 
-    dataset: str
-    root: str
-    synthetic: bool
-    places: dict[str, str]
-    usable: bool
-    clips_found: int
-    clips_annotated: int
-    clips_expected: tuple[int, ...]
-    subjects_found: int
-    subjects_expected: int
-    emotions_found: dict[str, int]
-    emotions_expected: dict[str, int]
-    frames_found: int
-    missing_clips: tuple[str, ...]
-    missing_frames: dict[str, tuple[int, ...]]
-    damaged_frames: tuple[str, ...]
-    refused_rows: tuple[str, ...]
-    unreadable_action_units: tuple[str, ...]
-    corrections: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON types."""
-        plain = asdict(self)
-        plain["missing_frames"] = {key: list(value) for key, value in self.missing_frames.items()}
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+    table: Path | None = None
+    layout: str | None = None
+    corrections: Mode = "default"
 
 
 @dataclass
-class _Found:
+class Collected:
+    """The clips of a copy, and what is wrong with the others; messages name clip and file."""
+
     clips: list[Clip] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     gaps: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 class Dataset(ABC):
-    """One data set on this disk; nothing is decoded until a clip's frames are asked for."""
+    """One data set on this disk; nothing is decoded until a clip's frames are asked for.
+
+    Attributes:
+        layouts: how its clips lie on disk, the preferred way first.
+        known_absent: clips (``subject/clip``) whose frames no copy has, and why.
+        notes: remarks on how the copy was read.
+        refused: rows that cannot be used, with file and row.
+        unreadable: action-unit cells outside the grammar.
+        applied: corrections that were applied to rows, in their order.
+    """
 
     info: ClassVar[DatasetInfo]
+    layouts: ClassVar[tuple[Layout, ...]]
+    known_absent: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, options: Options | None = None) -> None:
+        self.options = options or Options()
+        if self.options.corrections not in MODES:
+            hint = did_you_mean(self.options.corrections, MODES)
+            raise UsageError(f"unknown corrections '{self.options.corrections}'.{hint}")
         self.root = Path(root).expanduser()
-        if not self.root.is_dir():
-            what = "is a file, not a folder" if self.root.exists() else "no such folder"
-            raise DatasetError(
-                f"{self.root}: {what}; give the folder that holds {self.info.title} "
-                f"(expected {self.info.tree.split(chr(10))[-1].strip()})"
-            )
+        self._check_root()
         synthme_keys(self.root)
         self.notes: list[str] = []
         self.refused: list[str] = []
         self.unreadable: list[str] = []
+        self.applied: list[Applied] = []
 
     @abstractmethod
     def annotations(self) -> list[Annotation]:
-        """Return the annotation rows that can be used, in the file's order.
+        """Return the annotation rows of micro-expressions that can be used, in the file's order.
 
         Raises:
             DatasetError: when there is no annotation file or no row of it can be used.
         """
 
     @abstractmethod
-    def clip_folder(self, annotation: Annotation) -> Path | None:
-        """Return the folder that holds a row's frames, or None."""
-
-    @abstractmethod
     def places(self) -> dict[str, Path]:
         """Return which annotation file and which frame folder were found."""
+
+    def place_of(self, annotation: Annotation) -> Place | None:
+        """Return where a row's frames lie, or None; padding and letter case do not count."""
+        return self.clip_places.get(self.row_key(annotation))
+
+    def row_key(self, annotation: Annotation) -> tuple[str, str]:
+        """Return what names the place of a row's frames, lower-case."""
+        return annotation.subject, annotation.clip_id.lower()
+
+    def place_key(self, place: Place) -> tuple[str, str] | None:
+        """Return what names a place, as `row_key` does; None for one of no subject."""
+        subject = self.subject_id(place.groups.get("subject", ""))
+        return None if subject is None else (subject, place.groups.get("clip", ""))
+
+    @abstractmethod
+    def subject_id(self, text: str) -> str | None:
+        """Return the canonical id of a subject as a table or a folder spells it, or None."""
 
     def intervals(self, annotation: Annotation) -> list[Annotation]:
         """Return the row and its published variants; the frames on disk decide between them."""
         return [annotation]
+
+    @cached_property
+    def found(self) -> Found | None:
+        """The clips on disk, at, below or beside the root."""
+        found = find_clips(self.root, self.layouts, self.options.layout)
+        if found is None:
+            return None
+        if found.others:
+            self.notes.append(
+                f"frames of {found.base} taken ({found.layout.name}); also there, see --layout: "
+                + ", ".join(found.others)
+            )
+        if found.outside:
+            self.notes.append(f"frames found outside the root: {found.base}")
+        return found
+
+    @property
+    def frames_root(self) -> Path:
+        """The folder above the clips.
+
+        Raises:
+            DatasetError: when there are none at or near the root.
+        """
+        if self.found is None:
+            raise DatasetError(
+                f"{self.root}: no folder of frames; expected "
+                f"{self.info.examples[1]} here or one folder up or down"
+                f"{_packed(self.root)}"
+            )
+        return self.found.base
 
     @cached_property
     def synthetic(self) -> bool:
@@ -174,99 +241,100 @@ class Dataset(ABC):
         Raises:
             DatasetError: for a row without frames unless `on_missing` is "skip"; for no clip.
         """
-        found = self._found
+        found = self.collected
         if found.missing and (on_missing == "fail" or not found.clips):
             more = f" (and {len(found.missing) - 1} more clips)" if len(found.missing) > 1 else ""
             raise DatasetError(found.missing[0] + more)
         return list(found.clips)
 
+    def listed(self) -> list[Clip]:
+        """Return one clip a row, whether or not its frames are there; their frames are not read."""
+        info = self.info
+        return [
+            Clip(info.id, row, row.fps or info.fps, info.colour, (), NoFrames(row.name))
+            for row in self.annotations()
+        ]
+
     def check(self, *, annotations_only: bool = False) -> CheckReport:
-        """Return how this copy compares with the published counts, and what is missing in it."""
-        rows = self.annotations()
-        found = _Found() if annotations_only else self._found
-        used = rows if annotations_only else [clip.annotation for clip in found.clips]
-        files = [path for clip in found.clips for path in _paths(clip)]
-        broken = [f"{path}: {why}" for path in files if (why := damage(path))]
-        usable = bool(used) and not found.missing and not broken
-        synthetic = self.synthetic
-        return CheckReport(
-            dataset=self.info.id,
-            root=str(self.root),
-            synthetic=synthetic,
-            places={name: str(path) for name, path in self.places().items()},
-            usable=usable,
-            clips_found=len(found.clips),
-            clips_annotated=len(rows),
-            clips_expected=(len(rows),) if synthetic else self.info.clips,
-            subjects_found=len({row.subject for row in used}),
-            subjects_expected=len({r.subject for r in rows}) if synthetic else self.info.subjects,
-            emotions_found=dict(sorted(Counter(row.emotion for row in used).items())),
-            emotions_expected={} if synthetic else dict(self.info.emotions),
-            frames_found=len(files),
-            missing_clips=tuple(found.missing),
-            missing_frames=found.gaps,
-            damaged_frames=tuple(broken),
-            refused_rows=tuple(self.refused),
-            unreadable_action_units=tuple(self.unreadable),
-            corrections=tuple(
-                f"{row.subject}/{row.clip_id}: {words}" for row in used for words in row.corrections
-            ),
-            notes=tuple(self.notes),
-        )
+        """Return how this copy compares with the published counts, and what is wrong with it.
+
+        Raises:
+            DatasetError: when no row or, unless `annotations_only`, no frame folder is found.
+        """
+        from mebench.datasets.check import check
+
+        return check(self, annotations_only=annotations_only)
 
     @cached_property
-    def _found(self) -> _Found:
-        found = _Found()
+    def collected(self) -> Collected:
+        """The clips whose frames are on disk, and the rows whose frames are not."""
+        result = Collected()
         for annotation in self.annotations():
+            if annotation.name in self.known_absent and self.place_of(annotation) is None:
+                why = self.known_absent[annotation.name]
+                result.remarks.append(f"{annotation.name}: no frames in any copy: {why}")
+                continue
             try:
-                clip = self._clip(annotation)
+                clip = self._clip(annotation, result.remarks)
             except DatasetError as error:
-                found.missing.append(str(error))
+                result.missing.append(str(error))
                 continue
             row = clip.annotation
             wanted = range(row.onset, row.offset + 1)
             gaps = tuple(sorted(set(wanted) - set(clip.frame_numbers)))
             if gaps:
-                found.gaps[clip.key] = gaps
-            found.clips.append(clip)
-        return found
+                result.gaps[clip.key] = gaps
+            result.clips.append(clip)
+        return result
 
-    def _clip(self, annotation: Annotation) -> Clip:
-        name = f"{annotation.subject}/{annotation.clip_id}"
-        folder = self.clip_folder(annotation)
-        if folder is None:
-            where = self.places().get("frames", self.root)
+    @cached_property
+    def clip_places(self) -> dict[tuple[str, str], Place]:
+        """The clips on disk by what names them."""
+        base = self.frames_root
+        places: dict[tuple[str, str], Place] = {}
+        for place in self.found.places if self.found else ():
+            key = self.place_key(place)
+            if key is None:
+                continue
+            if key in places:
+                self.notes.append(
+                    f"{place.path}: clip {'/'.join(key)} is also in {places[key].path}; "
+                    f"the latter is taken (below {base})"
+                )
+                continue
+            places[key] = place
+        return places
+
+    def _clip(self, annotation: Annotation, remarks: list[str]) -> Clip:
+        place = self.place_of(annotation)
+        if place is None:
+            where = f" (row {annotation.row} of the annotation)" if annotation.row else ""
             raise DatasetError(
-                f"{where}: no folder for clip {name}; copy it again from the original, "
-                "or go on without it with --on-missing skip"
+                f"{self.frames_root}: no folder for clip {annotation.name}{where}; copy it again "
+                "from the original, or go on without it with --on-missing skip"
             )
-        files = index_folder(folder)
-        if not files:
+        return build_clip(self.info, self.root, place, self.intervals(annotation), remarks)
+
+    def _check_root(self) -> None:
+        root, title = self.root, self.info.title
+        if root.is_dir():
+            if not _listable(root):
+                raise DatasetError(
+                    f"{root}: permission denied; allow reading the folder: chmod -R u+rX"
+                )
+            return
+        if root.is_file() and zipfile.is_zipfile(root) and root.suffix.lower() == ".zip":
             raise DatasetError(
-                f"{folder}: clip {name} has no numbered images; copy it again, "
-                "or go on without it with --on-missing skip"
+                f"{root}: is a zip, not a folder; unpack it first: unzip '{root.name}' -d DIR"
             )
-        row = self._fitting(annotation, files)
-        numbers = tuple(number for number in files if row.onset <= number <= row.offset)
-        if len(numbers) < 2:
+        if root.is_file() and root.suffix.lower() in TABLE_SUFFIXES:
             raise DatasetError(
-                f"{folder}: frames {min(files)}..{max(files)}, but clip {name} is annotated "
-                f"{row.onset}..{row.offset}; use the original frame numbers (not a resampled copy)"
+                f"{root}: is a file, not a folder; give --root {root.parent} --table {root}"
             )
-        paths = tuple(files[number] for number in numbers)
-        return Clip(self.info.id, row, self.info.fps, self.info.colour, numbers, FrameFiles(paths))
-
-    def _fitting(self, annotation: Annotation, files: Mapping[int, Path]) -> Annotation:
-        """Return the first variant whose end frames exist, else the one with most of its frames."""
-
-        def fit(row: Annotation) -> tuple[bool, float]:
-            wanted = range(row.onset, row.offset + 1)
-            share = sum(number in files for number in wanted) / len(wanted)
-            return row.onset in files and row.offset in files, share
-
-        variants = self.intervals(annotation)
-        complete = [variant for variant in variants if fit(variant)[0]]
-        return complete[0] if complete else max(variants, key=fit)
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise DatasetError(
+            f"{root}: {what}; give the folder that holds {title} (expected {self.info.examples[1]})"
+        )
 
 
 def dataset_class(dataset_id: str) -> type[Dataset]:
@@ -279,15 +347,26 @@ def dataset_class(dataset_id: str) -> type[Dataset]:
     return loaded
 
 
-def load_dataset(dataset_id: str, root: Path | str) -> Dataset:
+def load_dataset(dataset_id: str, root: Path | str, options: Options | None = None) -> Dataset:
     """Return a data set found at `root`, which may be one folder too high or too low.
 
     Raises:
         UsageError: for an unknown id.
         DatasetError: when `root` is no folder.
     """
-    return dataset_class(dataset_id)(root)
+    return dataset_class(dataset_id)(root, options)
 
 
-def _paths(clip: Clip) -> tuple[Path, ...]:
-    return clip.reader.paths if isinstance(clip.reader, FrameFiles) else ()
+def _listable(folder: Path) -> bool:
+    try:
+        next(folder.iterdir(), None)
+    except OSError:
+        return False
+    return True
+
+
+def _packed(root: Path) -> str:
+    """Return a remark on archives that lie in `root` and were not unpacked."""
+    suffixes = {".zip", ".rar", ".7z", ".tar", ".gz"}
+    names = sorted(path.name for path in root.iterdir() if path.suffix.lower() in suffixes)
+    return f" ({names[0]} lies there, not unpacked; unpack it)" if names else ""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
+from functools import cached_property
 
-from mebench.datasets.base import DatasetInfo
-from mebench.datasets.coded import CodedDataset
+from mebench.datasets.base import DatasetInfo, Release
+from mebench.datasets.corrections import Draft
+from mebench.datasets.folders import find_tables
+from mebench.datasets.layout import Layout
+from mebench.datasets.table_dataset import TableDataset
+from mebench.datasets.tables import Row, read_table
+from mebench.facs.objective import read_class
 
 BIBTEX = """@article{yan2014casme2,
   title = {{CASME II}: An Improved Spontaneous Micro-Expression Database and the Baseline
@@ -22,12 +28,35 @@ BIBTEX = """@article{yan2014casme2,
 }"""
 LICENCE = "Research use under a signed agreement; no redistribution of frames or clips."
 REQUEST = "Institute of Psychology, Chinese Academy of Sciences: http://casme.psych.ac.cn/casme/e2"
-TREE = """CASME2-coding-20140508.xlsx
-CASME2_RAW_selected/sub01/EP02_01f/img46.jpg"""
+TREE = """CASME2-coding-20140508.xlsx                      or 20190701
+CASME2_RAW_selected/sub01/EP02_01f/img46.jpg     onset..offset, 640x480
+CASME2-RAW/sub01/EP02_01f/img1.jpg               whole recordings
+Cropped/sub01/EP02_01f/reg_img46.jpg             registered faces
+CASME2_compressed/sub01/EP02_01f.avi"""
+_EMOTIONS = {
+    "others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25, "sadness": 7,
+    "fear": 2,
+}  # fmt: skip
+_RELEASES = (
+    Release("CASME2-coding-20140508", 255, _EMOTIONS, None, 17138),
+    Release(
+        "CASME2-coding-20190701",
+        255,
+        {**_EMOTIONS, "surprise": 28, "sadness": 4},
+        {"I": 30, "II": 18, "III": 93, "IV": 15, "V": 18, "VI": 2, "VII": 79},
+        17138,
+    ),
+    Release("CASME2-coding-updated (first release)", 256, {**_EMOTIONS, "disgust": 64}),
+)
+_PER_SUBJECT = (
+    9, 13, 7, 5, 19, 5, 9, 3, 14, 14, 10, 12, 8, 4, 3, 4, 36, 3, 16, 11, 2, 2, 12, 10, 7, 17,
+)  # fmt: skip
+_CLIPS = re.compile(r"sub0*(?P<subject>[0-9]+)/(?P<clip>ep[0-9][^/]*)")
+_NO_APEX = "04/EP12_01f"
 
 
-class Casme2(CodedDataset):
-    """CASME II with the 20140508 or 20190701 coding, raw or cropped frames."""
+class Casme2(TableDataset):
+    """CASME II: both codings and the first release; raw, cropped or compressed recordings."""
 
     info = DatasetInfo(
         id="casme2",
@@ -40,28 +69,61 @@ class Casme2(CodedDataset):
         colour="rgb",
         clips=(255, 256),
         subjects=26,
-        emotions={
-            "others": 99,
-            "disgust": 63,
-            "happiness": 32,
-            "repression": 27,
-            "surprise": 25,
-            "sadness": 7,
-            "fear": 2,
-        },
+        emotions=_EMOTIONS,
+        per_subject={f"{n:02d}": count for n, count in enumerate(_PER_SUBJECT, 1)},
+        releases=_RELEASES,
     )
-    subject_folder = re.compile(r"sub[0-9]+", re.IGNORECASE)
-    subject_format = "{:02d}"
+    layouts = (
+        Layout("raw-selected", _CLIPS, re.compile(r"selected")),
+        Layout("raw", _CLIPS, re.compile(r"(?<!c)raw"), whole=True),
+        Layout("cropped", _CLIPS, re.compile(r"crop")),
+        Layout("frames", _CLIPS),
+        Layout("compressed", _CLIPS, media="file"),
+    )
+    clip_name = re.compile(r"EP[0-9].*", re.IGNORECASE)
 
-    def table_rank(self, name: str) -> int | None:
+    @classmethod
+    def table_rank(cls, name: str) -> int | None:
         """Prefer the 20140508 coding, on which MEGC2019 rests."""
         plain = re.sub(r"[\W_]+", "", name)
-        if "casme2" not in plain or "objective" in plain:
+        if not re.search(r"casme(2|ii)(?!i)", plain) or "objective" in plain:
             return None
         ranks = ("20140508", "20190701", "coding")
         return next((rank for rank, word in enumerate(ranks) if word in plain), len(ranks))
 
-    def frames_rank(self, folder: Path) -> int:
-        """Prefer the selected raw frames, then other raw frames, then crops."""
-        name = "/".join(folder.parts[-2:]).lower()
-        return 0 if "raw_selected" in name else 1 if "raw" in name else 2
+    def subject_id(self, text: str) -> str | None:
+        """Return ``01`` for 1, ``01``, ``sub1``."""
+        match = re.fullmatch(r"(?:sub)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
+        return f"{int(match[1]):02d}" if match else None
+
+    def draft(self, row: Row) -> Draft:
+        """Return a row; its objective class comes from a table of its own where it has none."""
+        draft = super().draft(row)
+        if "objective" in self.content.columns:
+            return draft
+        return replace(draft, objective_class=self._objective_classes.get(draft.name))
+
+    def table_remarks(self) -> list[str]:
+        """Return what tells an edited copy from the published file."""
+        columns, rows = self.content.columns, self.content.rows
+        remarks = []
+        if columns["onset"] == 2:
+            remarks.append("the unnamed spacer columns were removed")
+        if any(isinstance(row.cells["subject"], int | float) for row in rows):
+            remarks.append("subjects are numbers instead of text such as '01'")
+        odd = self.drafts_by_name.get(_NO_APEX)
+        if odd is not None and odd.apex is not None:
+            remarks.append(f"the apex of {_NO_APEX} was filled in with {odd.apex}")
+        return remarks
+
+    @cached_property
+    def _objective_classes(self) -> dict[str, str]:
+        found = find_tables(self.root, lambda name: "casme" in name and "objective" in name)
+        classes: dict[str, str] = {}
+        for row in read_table(found[0], ("subject", "filename", "objective")).rows if found else ():
+            subject, name = self.subject_id(row.text("subject")), read_class(row.text("objective"))
+            if subject and name:
+                classes[f"{subject}/{row.text('filename')}"] = name
+        if found:
+            self.notes.append(f"objective classes of {found[0].name} taken")
+        return classes

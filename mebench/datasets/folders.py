@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -55,20 +54,6 @@ def find_tables(root: Path, wanted: Callable[[str], bool]) -> list[Path]:
         if found:
             return found
     return []
-
-
-def find_frame_roots(root: Path, holds_subjects: Callable[[Path], bool]) -> list[Path]:
-    """Return folders of subjects: `root` or below it, else its parent or beside it."""
-    below = [folder for folder in walk(root) if holds_subjects(folder)]
-    if below:
-        return below
-    parent = root.resolve().parent
-    return [folder for folder in walk(parent, 2) if holds_subjects(folder)]
-
-
-def matching_subfolders(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
-    """Return the subfolders whose whole name matches."""
-    return [sub for sub in subfolders(folder) if pattern.fullmatch(sub.name)]
 
 
 def synthme_keys(root: Path) -> frozenset[str]:

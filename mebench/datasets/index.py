@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "dataset", "subject", "clip_id", "fps", "onset", "apex", "apex_source", "offset", "n_frames",
-    "emotion", "emotion_raw", "three_class", "action_units", "au_raw", "colour", "corrections",
+    "emotion", "emotion_raw", "three_class", "objective_class", "action_units", "au_raw", "colour",
+    "path", "corrections",
 )  # fmt: skip
 
 
@@ -46,8 +47,13 @@ def write_index(clips: Iterable[Clip], path: Path) -> None:
 
 
 def index_digest(clips: Iterable[Clip]) -> str:
-    """Return the sha256 of the index and the frame numbers; the order of clips does not matter."""
+    """Return the sha256 of the index and the frame numbers.
+
+    The order of clips and where they lie do not matter; corrections do.
+    """
     rows = [{**_row(clip), "frame_numbers": list(clip.frame_numbers)} for clip in clips]
+    for row in rows:
+        del row["path"]
     rows.sort(key=lambda row: (str(row["dataset"]), str(row["subject"]), str(row["clip_id"])))
     return digest(rows)
 
@@ -63,12 +69,14 @@ def _row(clip: Clip) -> dict[str, object]:
         "apex": row.apex,
         "apex_source": row.apex_source,
         "offset": row.offset,
-        "n_frames": len(clip.frame_numbers),
+        "n_frames": row.offset - row.onset + 1,
         "emotion": row.emotion,
         "emotion_raw": row.emotion_raw,
         "three_class": three_class(clip.dataset, row.emotion),
+        "objective_class": row.objective_class,
         "action_units": format_units(row.action_units),
         "au_raw": row.au_raw,
         "colour": clip.colour,
+        "path": clip.path,
         "corrections": "; ".join(row.corrections),
     }

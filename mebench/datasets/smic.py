@@ -1,13 +1,16 @@
-"""SMIC (HS part): 164 spontaneous micro-expressions of 16 people, 100 frames per second, colour."""
+"""SMIC: 164 spontaneous micro-expressions at 100 frames per second (HS); VIS and NIR at 25."""
 
 from __future__ import annotations
 
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from mebench.datasets.base import Dataset, DatasetInfo
-from mebench.datasets.folders import find_frame_roots, matching_subfolders, subfolders
+from mebench.datasets.corrections import Draft
+from mebench.datasets.layout import Layout, Place, find_clips
+from mebench.datasets.smic_table import NAME, SmicTable, find_table, label_of
 from mebench.errors import DatasetError
 from mebench.facs.emotions import canonical_emotion
 from mebench.io.frames import index_folder
@@ -23,16 +26,35 @@ BIBTEX = """@inproceedings{li2013smic,
 }"""
 LICENCE = "Research use under a signed agreement; no redistribution of frames or clips."
 REQUEST = "CMVS, University of Oulu: https://www.oulu.fi/cmvs/node/41319"
-TREE = """SMIC_all_raw/HS/
-SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp"""
-_SUBJECT = re.compile(r"s[0-9]{1,2}", re.IGNORECASE)
-_CLIP = re.compile(r"s0*([0-9]{1,2})_(ne|po|sur)_([0-9]+)", re.IGNORECASE)
-_WORDS = {"ne": "negative", "po": "positive", "sur": "surprise"}
+TREE = """SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image559740.bmp       640x480
+SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image559740.bmp   registered faces
+SMIC_all_raw/VIS/s11/micro/negative/s11_ne_01/07750.bmp              NIR alike
+SMIC-HS-E_annotation.xlsx                                            optional, of SMIC-E"""
+_CLIPS = re.compile(
+    r"s0*(?P<subject>[0-9]{1,2})/micro/(?P<label>[a-z]+)/(?P<clip>s0*[0-9]{1,2}_(ne|po|sur)_[0-9]+)"
+)
+_PER_SUBJECT = {
+    1: 6, 2: 6, 3: 39, 4: 19, 5: 2, 6: 4, 8: 13, 9: 4, 11: 7, 12: 9, 13: 10, 14: 10, 15: 4, 18: 7,
+    19: 2, 20: 22,
+}  # fmt: skip
+
+
+def _layouts(part: Literal["hs", "vis", "nir"]) -> tuple[Layout, ...]:
+    """HS is also taken from a folder without the part's name; VIS and NIR never are."""
+    own = rf".*(^|/){part}[^/]*$" if part != "hs" else r"(?!.*/(vis|nir)[^/]*$)"
+    return (
+        Layout("raw", _CLIPS, re.compile(rf"^(?!.*crop){own}")),
+        Layout("cropped", _CLIPS, re.compile(f"^{own}")),
+    )
 
 
 class Smic(Dataset):
-    """SMIC-HS, read from its folders: it comes without a table and without apex frames."""
+    """SMIC-HS, read from its folders: it comes without a table and without apex frames.
 
+    Without frames the rows come from the table of SMIC-E, which lacks two of the clips.
+    """
+
+    part: ClassVar[Literal["HS", "VIS", "NIR"]] = "HS"
     info = DatasetInfo(
         id="smic",
         title="SMIC",
@@ -45,99 +67,152 @@ class Smic(Dataset):
         clips=(164,),
         subjects=16,
         emotions={"negative": 70, "happiness": 51, "surprise": 43},
+        per_subject={f"s{number}": count for number, count in _PER_SUBJECT.items()},
     )
-
-    @cached_property
-    def frames_root(self) -> Path:
-        """The folder of subject folders ``s1``, ``s2``.
-
-        Raises:
-            DatasetError: when there is none at or near the root, or only VIS or NIR.
-        """
-        found = find_frame_roots(self.root, _holds_subjects)
-        fitting = [folder for folder in found if folder.name.upper() not in {"VIS", "NIR"}]
-        if found and not fitting:
-            raise DatasetError(f"{found[0]}: only the HS part of SMIC is read; give its folder")
-        if not fitting:
-            raise DatasetError(
-                f"{self.root}: no folder of frames; expected {TREE.splitlines()[-1]} "
-                "here or one folder up or down"
-            )
-        best = min(fitting, key=lambda path: ("crop" in str(path).lower(), len(path.parts), path))
-        if len(fitting) > 1:
-            others = ", ".join(str(path) for path in fitting if path != best)
-            self.notes.append(f"frames of {best} taken (also there: {others})")
-        if (
-            best.resolve() != self.root.resolve()
-            and self.root.resolve() not in best.resolve().parents
-        ):
-            self.notes.append(f"frames found outside the root: {best}")
-        return best
+    layouts = _layouts("hs")
 
     def places(self) -> dict[str, Path]:
-        """Return the frame folder; SMIC has no annotation file."""
-        return {"frames": self.frames_root}
+        """Return the frame folder, and the table of SMIC-E where there is one."""
+        found = {"frames": self.frames_root} if self.found is not None else {}
+        if self.table is not None:
+            found["annotations"] = self.table.path
+        return found
+
+    def subject_id(self, text: str) -> str | None:
+        """Return ``s1`` for 1, ``s01``, ``s1``."""
+        match = re.fullmatch(r"s?0*([0-9]{1,2})", text.strip(), re.IGNORECASE)
+        return f"s{int(match[1])}" if match else None
+
+    def place_key(self, place: Place) -> tuple[str, str] | None:
+        """Return subject and clip with the padding removed."""
+        match = NAME.fullmatch(place.groups["clip"])
+        if match is None or int(match[1]) != int(place.groups["subject"]):
+            self.refused.append(
+                f"{place.path}: lies in the folder of subject s{int(place.groups['subject'])}"
+            )
+            return None
+        return f"s{int(match[1])}", f"s{int(match[1])}_{match[2]}_{match[3]}"
 
     def annotations(self) -> list[Annotation]:
-        """Return one row a clip folder: label from its name, interval from its frame numbers.
+        """Return one row a clip: label from its name, interval from its frame numbers.
 
         Raises:
-            DatasetError: when no clip folder can be used.
+            DatasetError: when no clip can be used.
         """
-        return [row for row, _ in self._rows]
+        return [*self._rows]
 
-    def clip_folder(self, annotation: Annotation) -> Path | None:
-        """Return the folder the row was read from."""
-        return self._folders.get((annotation.subject, annotation.clip_id))
+    def row_checks(self) -> list[str]:
+        """Return where the table of SMIC-E contradicts itself or the folders."""
+        if self.table is None:
+            return []
+        remarks = self.table.checks()
+        if self.found is None:
+            return remarks
+        held = {draft.name: draft for draft in self.table.drafts()}
+        for row in self._rows:
+            draft = held.get(row.name)
+            if draft and (draft.onset, draft.offset) != (row.onset, row.offset):
+                remarks.append(
+                    f"{row.name}: frames {row.onset}..{row.offset} on disk, {self.table.path.name} "
+                    f"row {draft.row} says {draft.onset}..{draft.offset}"
+                )
+        return remarks
 
     @cached_property
-    def _folders(self) -> dict[tuple[str, str], Path]:
-        return {(row.subject, row.clip_id): folder for row, folder in self._rows}
+    def table(self) -> SmicTable | None:
+        """The table of SMIC-E at or near the root, or None."""
+        path = self.options.table or find_table(self.root, self.part)
+        return None if path is None else SmicTable(path, self.part)
+
+    @property
+    def frames_root(self) -> Path:
+        """The folder above the clips.
+
+        Raises:
+            DatasetError: when there are none; says so when another part lies there.
+        """
+        if self.found is None:
+            for other in (Smic, SmicVis, SmicNir):
+                if other.part != self.part and find_clips(self.root, other.layouts):
+                    raise DatasetError(
+                        f"{self.root}: no {self.part} part of SMIC; the {other.part} part lies "
+                        f"there: use {other.info.id}"
+                    )
+        return super().frames_root
 
     @cached_property
-    def _rows(self) -> list[tuple[Annotation, Path]]:
-        rows: dict[tuple[str, str], tuple[Annotation, Path]] = {}
-        for folder in self._candidates():
+    def _rows(self) -> list[Annotation]:
+        if self.found is None and self.table is not None:
+            self.notes.append(f"no frames; rows of {self.table.path.name}, which is of SMIC-E")
+            rows = [
+                _tabled(draft) for draft in self.table.drafts() if NAME.fullmatch(draft.clip_id)
+            ]
+            return sorted(rows, key=_order)
+        rows = []
+        self.frames_root  # noqa: B018  (raises when there is none)
+        for (subject, clip_id), place in self.clip_places.items():
             try:
-                row = _annotation(folder)
-                if (row.subject, row.clip_id) in rows:
-                    raise DatasetError("this clip is there twice")
+                rows.append(_annotation(subject, clip_id, place))
             except DatasetError as error:
-                self.refused.append(f"{folder}: {error}")
-                continue
-            rows[row.subject, row.clip_id] = (row, folder)
+                self.refused.append(f"{place.path}: {error}")
         if not rows:
             first = f"; first: {self.refused[0]}" if self.refused else ""
             raise DatasetError(
                 f"{self.frames_root}: no clip folder can be used, expected "
-                f"{TREE.splitlines()[-1]}{first}"
+                f"{self.info.examples[1]}{first}"
             )
-        return sorted(rows.values(), key=lambda item: _order(item[0]))
-
-    def _candidates(self) -> list[Path]:
-        micro = [
-            part
-            for subject in matching_subfolders(self.frames_root, _SUBJECT)
-            for part in subfolders(subject)
-            if part.name.lower() == "micro"
-        ]
-        return [clip for part in micro for label in subfolders(part) for clip in subfolders(label)]
+        return sorted(rows, key=_order)
 
 
-def _annotation(folder: Path) -> Annotation:
-    match = _CLIP.fullmatch(folder.name)
-    if not match:
-        raise DatasetError("expected a name such as s1_ne_01")
-    subject, word = f"s{int(match[1])}", _WORDS[match[2].lower()]
-    owner = folder.parents[2].name.lower()
-    if int(owner[1:]) != int(match[1]):
-        raise DatasetError(f"lies in the folder of subject {owner}")
-    numbers = list(index_folder(folder)) or [0, 0]
-    label = folder.parent.name.lower()
+class SmicVis(Smic):
+    """SMIC-VIS: the visual camera at 25 frames per second, 8 people."""
+
+    part = "VIS"
+    info = DatasetInfo(
+        id="smic-vis",
+        title="SMIC-VIS",
+        bibtex=BIBTEX,
+        licence=LICENCE,
+        request=REQUEST,
+        tree="""SMIC_all_raw/VIS/s11/micro/negative/s11_ne_01/07750.bmp
+SMIC_all_cropped/VIS/s11/micro/negative/s11_ne_01/reg_07750.bmp""",
+        fps=25.0,
+        colour="rgb",
+        clips=(71,),
+        subjects=8,
+        emotions={"negative": 23, "happiness": 28, "surprise": 20},
+    )
+    layouts = _layouts("vis")
+
+
+class SmicNir(Smic):
+    """SMIC-NIR: the near-infrared camera at 25 frames per second, 8 people."""
+
+    part = "NIR"
+    info = DatasetInfo(
+        id="smic-nir",
+        title="SMIC-NIR",
+        bibtex=BIBTEX,
+        licence=LICENCE,
+        request=REQUEST,
+        tree="""SMIC_all_raw/NIR/s11/micro/negative/s11_ne_01/07750.bmp
+SMIC_all_cropped/NIR/s11/micro/negative/s11_ne_01/reg_07750.bmp""",
+        fps=25.0,
+        colour="gray",
+        clips=(71,),
+        subjects=8,
+        emotions={"negative": 23, "happiness": 28, "surprise": 20},
+    )
+    layouts = _layouts("nir")
+
+
+def _annotation(subject: str, clip_id: str, place: Place) -> Annotation:
+    numbers = list(index_folder(place.path)) or [0, 0]
+    word, label = label_of(clip_id), place.groups["label"]
     words = () if label == word else (f"label '{word}' by the clip's name, folder says '{label}'",)
     return Annotation(
         subject=subject,
-        clip_id=f"{subject}_{match[2].lower()}_{match[3]}",
+        clip_id=clip_id,
         onset=numbers[0],
         apex=None,
         apex_source="none",
@@ -151,13 +226,23 @@ def _annotation(folder: Path) -> Annotation:
     )
 
 
+def _tabled(draft: Draft) -> Annotation:
+    word = label_of(draft.clip_id)
+    return Annotation(
+        subject=draft.subject,
+        clip_id=draft.clip_id,
+        onset=draft.onset or 0,
+        apex=None,
+        apex_source="none",
+        offset=draft.offset or 0,
+        action_units=(),
+        au_raw="",
+        emotion=canonical_emotion(word),
+        emotion_raw=word,
+        au_unknown=True,
+        row=draft.row,
+    )
+
+
 def _order(row: Annotation) -> tuple[int, str]:
     return int(row.subject[1:]), row.clip_id
-
-
-def _holds_subjects(folder: Path) -> bool:
-    return any(
-        part.name.lower() == "micro"
-        for subject in matching_subfolders(folder, _SUBJECT)
-        for part in subfolders(subject)
-    )

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,24 @@ COLUMNS: Mapping[str, frozenset[str]] = {
     "offset": frozenset({"offsetframe", "offset", "offsetf"}),
     "au": frozenset({"actionunits", "actionunit", "au", "aus"}),
     "emotion": frozenset({"estimatedemotion", "emotion"}),
+    "objective": frozenset({"objectiveclasses", "objectiveclass"}),
+    "duration": frozenset({"duration"}),
+    "expression": frozenset({"expressiontype", "type", "micro"}),
+    "inducement": frozenset({"inducementcode"}),
+    "fps": frozenset({"fps"}),
 }
 """Our column name and the headers that mean it, lower-case without blanks and signs."""
 _HEADER_ROWS = 60
+
+Cells = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet of a book: its name, its rows of raw cells and remarks on how it was read."""
+
+    name: str
+    rows: Sequence[Cells]
 
 
 @dataclass(frozen=True)
@@ -46,21 +61,49 @@ class Row:
         return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
 
 
-def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
+@dataclass(frozen=True)
+class Table:
+    """The data rows of a sheet, and which of our columns its header names at which place."""
+
+    sheet: str
+    columns: Mapping[str, int]
+    rows: tuple[Row, ...]
+
+
+def read_table(
+    path: Path,
+    required: Sequence[str],
+    *,
+    spellings: Mapping[str, frozenset[str]] | None = None,
+    sheet: str | None = None,
+    keep: str = "filename",
+) -> Table:
     """Return the data rows of the first sheet that has a header row with the required columns.
+
+    `spellings` adds columns of one data set to `COLUMNS`; `sheet` asks for a sheet by name (letter
+    case is ignored; a book of one sheet, such as a CSV, is taken as it is); a row without a `keep`
+    cell is blank.
 
     Raises:
         DatasetError: when the file cannot be read, or no sheet has the columns.
     """
+    known = {**COLUMNS, **(spellings or {})}
+    sheets = read_sheets(path)
+    if sheet is not None and len(sheets) > 1:
+        sheets = [one for one in sheets if one.name.strip().lower() == sheet.lower()]
+        if not sheets:
+            raise DatasetError(f"{path}: no sheet '{sheet}'; use the annotation file as published")
     missing: list[str] = []
-    for sheet in _sheets(path):
-        for index, cells in enumerate(sheet[:_HEADER_ROWS]):
-            columns = _columns(cells)
+    for one in sheets:
+        for index, cells in enumerate(one.rows[:_HEADER_ROWS]):
+            columns = _columns(cells, known)
             if "subject" not in columns:
                 continue
-            missing = [name for name in required if name not in columns]
-            if not missing:
-                return list(_rows(sheet, index, columns))
+            lacking = [name for name in required if name not in columns]
+            if not lacking:
+                rows = tuple(_rows(one.rows, index, columns, keep))
+                return Table(one.name, columns, rows)
+            missing = missing or lacking
     if missing:
         raise DatasetError(
             f"{path}: the header row has no column for {', '.join(missing)}; "
@@ -72,46 +115,115 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     )
 
 
-def _rows(sheet: Sequence[Sequence[object]], header: int, columns: dict[str, int]) -> Iterable[Row]:
-    for index in range(header + 1, len(sheet)):
-        cells = sheet[index]
-        named = {name: cells[at] for name, at in columns.items() if at < len(cells)}
-        if cell_text(named.get("filename")):
+def read_sheets(path: Path) -> list[Sheet]:
+    """Return every sheet of an xlsx, xls or csv file; its content decides, not its suffix.
+
+    Raises:
+        DatasetError: when the file cannot be read, or a cell is a formula without a stored value.
+    """
+    try:
+        data = path.read_bytes()
+    except PermissionError as error:
+        raise DatasetError(f"{path}: permission denied; allow reading it: chmod u+r") from error
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read as a spreadsheet ({error.strerror}); copy it again"
+        ) from error
+    try:
+        if data.startswith(b"PK"):
+            return _xlsx(path, data)
+        if data.startswith(b"\xd0\xcf\x11\xe0"):
+            return _xls(data)
+    except DatasetError:
+        raise
+    except (*DAMAGE_ERRORS, zipfile.BadZipFile) as error:
+        raise _unreadable(path, type(error).__name__) from error
+    if not data.strip():
+        raise _unreadable(path, "empty")
+    return [Sheet("", _csv(path, data))]
+
+
+def _rows(
+    cells: Sequence[Cells], header: int, columns: Mapping[str, int], keep: str
+) -> Iterator[Row]:
+    for index in range(header + 1, len(cells)):
+        line = cells[index]
+        named = {name: line[at] for name, at in columns.items() if at < len(line)}
+        if cell_text(named.get(keep)):
             yield Row(index + 1, named)
 
 
-def _columns(cells: Sequence[object]) -> dict[str, int]:
+def _columns(cells: Sequence[object], known: Mapping[str, frozenset[str]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for position, cell in enumerate(cells):
         plain = re.sub(r"[\W_]+", "", str(cell).lower()) if isinstance(cell, str) else ""
-        for name, spellings in COLUMNS.items():
+        for name, spellings in known.items():
             if plain in spellings and name not in found:
                 found[name] = position
     return found
 
 
-def _sheets(path: Path) -> list[list[tuple[object, ...]]]:
-    if path.suffix.lower() == ".csv":
-        return [_csv(path)]
-    if path.suffix.lower() == ".xls":
-        raise DatasetError(f"{path}: the old .xls format is not read; save it as .xlsx or .csv")
+def _xlsx(path: Path, data: bytes) -> list[Sheet]:
     import openpyxl  # type: ignore[import-untyped]
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book: Any = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), data_only=True)
-            return [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
-    except (*DAMAGE_ERRORS, zipfile.BadZipFile) as error:
-        raise DatasetError(
-            f"{path}: cannot be read as a spreadsheet ({type(error).__name__}); copy it again"
-        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book: Any = openpyxl.load_workbook(io.BytesIO(data), data_only=True)
+        sheets = [Sheet(s.title, list(s.iter_rows(values_only=True))) for s in book.worksheets]
+        formulas = any(b"<f" in part for part in _sheet_parts(data))
+        if formulas:
+            written: Any = openpyxl.load_workbook(io.BytesIO(data))
+            for sheet, stored in zip(written.worksheets, sheets, strict=True):
+                _refuse_lost_formulas(path, sheet, stored.rows)
+    return sheets
 
 
-def _csv(path: Path) -> list[tuple[object, ...]]:
+def _sheet_parts(data: bytes) -> Iterator[bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                yield archive.read(name)
+
+
+def _refuse_lost_formulas(path: Path, sheet: Any, stored: Sequence[Cells]) -> None:
+    """Programs that write formulas without computing them leave nothing to read."""
+    for line in sheet.iter_rows():
+        for cell in line:
+            if cell.data_type == "f" and stored[cell.row - 1][cell.column - 1] is None:
+                raise DatasetError(
+                    f"{path}: row {cell.row}: cell {cell.coordinate} of sheet '{sheet.title}' is a "
+                    "formula without a stored value; save the file with values instead of formulas"
+                )
+
+
+def _xls(data: bytes) -> list[Sheet]:
+    import xlrd  # type: ignore[import-untyped]
+
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        sign = max(",;\t", key=text[:4000].count)
-        return [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=sign)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as UTF-8 CSV; copy it again") from error
+        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
+    except xlrd.XLRDError as error:
+        raise ValueError(str(error)) from error
+    sheets = []
+    for sheet in book.sheets():
+        lines = [
+            tuple(v if v != "" else None for v in sheet.row_values(r)) for r in range(sheet.nrows)
+        ]
+        sheets.append(Sheet(sheet.name, lines))
+    return sheets
+
+
+def _csv(path: Path, data: bytes) -> list[Cells]:
+    for encoding in (
+        ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
+    ):
+        try:
+            text = data.decode(encoding)
+            sign = max(",;\t", key=text[:4000].count)
+            return [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=sign)]
+        except (UnicodeDecodeError, csv.Error):
+            continue
+    raise _unreadable(path, "neither xlsx, xls nor CSV text")
+
+
+def _unreadable(path: Path, why: str) -> DatasetError:
+    return DatasetError(f"{path}: cannot be read as a spreadsheet ({why}); copy it again")

@@ -43,6 +43,25 @@ def read_clip_file(path: Path | str) -> tuple[Frames, float]:
     return _read_gif(path) if path.suffix.lower() == ".gif" else _read_av(path)
 
 
+def count_frames(path: Path) -> int:
+    """Return how many frames a clip file holds; counted one by one where its head does not say.
+
+    Raises:
+        DatasetError: for a file that is empty or cannot be opened.
+    """
+    import av
+
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise DatasetError(f"{path}: holds no moving images; give an mp4 or avi")
+            stated = container.streams.video[0].frames
+            return stated or sum(1 for _ in container.decode(video=0))
+    except (av.FFmpegError, ValueError, OSError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
+        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
+
+
 def read_driving(
     path: Path | str, fps: float | None = None, notes: list[str] | None = None
 ) -> tuple[Frames, float]:

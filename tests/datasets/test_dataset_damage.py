@@ -68,7 +68,9 @@ def test_rows_that_cannot_be_used_are_named_and_the_rest_is_kept(casme2: Path) -
     save_sheet(casme2 / TABLE, [CASME2_HEADER, *CASME2_ROWS, *bad])
     dataset = load_dataset("casme2", casme2)
     assert len(dataset.annotations()) == 3
-    assert [row.split(":")[0] for row in dataset.refused] == [f"row {n}" for n in range(5, 10)]
+    assert [row.split(":")[0] for row in dataset.refused] == [
+        f"{TABLE} row {n}" for n in range(5, 10)
+    ]
     for row, words in zip(
         dataset.refused,
         ("before offset", "frame numbers", "Did you mean 'happiness'", "cannot be", "stands twice"),
@@ -94,7 +96,8 @@ def test_missing_and_empty_clip_folders(casme2: Path) -> None:
         dataset.clips()
     assert [clip.clip_id for clip in dataset.clips(on_missing="skip")] == ["EP02_01f"]
     report = dataset.check()
-    assert not report.usable
+    assert report.usable
+    assert not report.complete
     assert len(report.missing_clips) == 2
     assert "no folder for clip 02/EP09f" in report.missing_clips[1]
 
@@ -103,8 +106,20 @@ def test_a_resampled_copy_is_refused(casme2: Path) -> None:
     folder = casme2 / FRAMES / "sub01/EP02_01"
     for number, frame in enumerate(sorted(folder.iterdir())):
         frame.rename(folder / f"{number + 1:03d}.png")
-    with pytest.raises(DatasetError, match=r"frames 1\.\.5, but .* annotated 98\.\.102"):
+    shutil.copy(folder / "001.png", folder / "006.png")
+    with pytest.raises(DatasetError, match=r"frames 1\.\.6, but .* annotated 98\.\.102"):
         load_dataset("casme2", casme2).clips()
+
+
+def test_numbers_that_restart_are_taken_when_there_are_as_many(casme2: Path) -> None:
+    folder = casme2 / FRAMES / "sub01/EP02_01"
+    for number, frame in enumerate(sorted(folder.iterdir())):
+        frame.rename(folder / f"{number + 1:03d}.png")
+    dataset = load_dataset("casme2", casme2)
+    clip = next(clip for clip in dataset.clips() if clip.clip_id == "EP02_01")
+    assert clip.frame_numbers == tuple(range(98, 103))
+    assert [path.name for path in clip.reader.paths] == [f"{n:03d}.png" for n in range(1, 6)]
+    assert "numbers restart at 1" in dataset.check().frame_remarks[0]
 
 
 def test_single_missing_frames_are_told_but_usable(casme2: Path) -> None:
@@ -117,18 +132,24 @@ def test_single_missing_frames_are_told_but_usable(casme2: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 200])
-def test_damaged_frames_make_a_copy_unusable(casme2: Path, kept: int) -> None:
+def test_damaged_frames_are_named_and_a_copy_of_nothing_else_is_unusable(
+    casme2: Path, kept: int
+) -> None:
     path = casme2 / FRAMES / "sub01/EP02_01/img100.jpg"
     path.write_bytes(path.read_bytes()[:kept])
     report = load_dataset("casme2", casme2).check()
-    assert not report.usable
+    assert report.usable
+    assert not report.complete
     assert len(report.damaged_frames) == 1
     assert "img100.jpg" in report.damaged_frames[0]
+    for clip in load_dataset("casme2", casme2).clips():
+        clip.reader.paths[0].write_bytes(b"")
+    assert not load_dataset("casme2", casme2).check().usable
 
 
 def test_only_the_hs_part_of_smic_is_read(smic: Path) -> None:
     (smic / "SMIC_all_raw/HS").rename(smic / "SMIC_all_raw/VIS")
-    with pytest.raises(DatasetError, match="only the HS part"):
+    with pytest.raises(DatasetError, match="lies there: use smic-vis"):
         load_dataset("smic", smic).clips()
 
 

@@ -1,0 +1,159 @@
+"""Finds the clips of a copy, however it was unpacked, by the last parts of their paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mebench.datasets.media import CLIP_SUFFIXES
+from mebench.errors import DatasetError, did_you_mean
+
+MAX_FOLDERS = 20_000
+"""Folders looked at: a root such as a home folder must not take minutes."""
+_DEPTH = 9
+_SKIPPED = frozenset({"truth", "non_micro", "__macosx"})
+
+Media = Literal["frames", "file"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which the clips of a data set lie on disk.
+
+    Attributes:
+        name: what reports and ``--layout`` call it.
+        clips: whole match of the last parts of a clip's path, lower-case, joined by "/"; a clip
+            file goes without its suffix. Named groups are the loader's.
+        base: found in the lower-case path above those parts; None when any will do.
+        media: a folder of images, or one clip file.
+        whole: whether more than onset..offset is expected there.
+    """
+
+    name: str
+    clips: re.Pattern[str]
+    base: re.Pattern[str] | None = None
+    media: Media = "frames"
+    whole: bool = False
+
+    @property
+    def parts(self) -> int:
+        """How many parts of a path `clips` covers."""
+        return self.clips.pattern.replace("[^/]", "").count("/") + 1
+
+    def match(self, path: Path) -> Place | None:
+        """Return the clip that lies at a path, or None."""
+        parts = path.parts
+        if len(parts) <= self.parts:
+            return None
+        tail = [*parts[-self.parts : -1], path.stem if self.media == "file" else path.name]
+        found = self.clips.fullmatch("/".join(tail).lower())
+        if found is None:
+            return None
+        base = Path(*parts[: -self.parts])
+        if self.base is not None and not self.base.search(base.as_posix().lower()):
+            return None
+        return Place(self, base, path, found.groupdict(default=""))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A clip's folder or file: its layout, what lies above, and the named parts of its path."""
+
+    layout: Layout
+    base: Path
+    path: Path
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The clips below one base folder, and the other bases that could have been taken."""
+
+    layout: Layout
+    base: Path
+    places: tuple[Place, ...]
+    others: tuple[str, ...] = ()
+    outside: bool = False
+
+
+def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None) -> Found | None:
+    """Return the clips at, below or beside `root`; of several layouts the first one wins.
+
+    Raises:
+        DatasetError: when the layout asked for is unknown or not there.
+    """
+    if wanted is not None:
+        names = [layout.name for layout in layouts]
+        if wanted not in names:
+            raise DatasetError(f"unknown layout '{wanted}'.{did_you_mean(wanted, names)}")
+        layouts = [layout for layout in layouts if layout.name == wanted]
+    root = root.resolve()
+    for start in (root, root.parent):
+        groups: dict[tuple[int, Path], list[Place]] = defaultdict(list)
+        for place in scan(start, layouts):
+            groups[layouts.index(place.layout), place.base].append(place)
+        if groups:
+            return _best(root, layouts, groups)
+    return None
+
+
+def scan(root: Path, layouts: Sequence[Layout]) -> Iterator[Place]:
+    """Yield the clips at and below `root`, in order of path; nothing below a clip is looked at."""
+    level, seen = [root], 0
+    for _ in range(_DEPTH):
+        below: list[Path] = []
+        for folder in level:
+            places = [p for one in layouts if one.media == "frames" and (p := one.match(folder))]
+            if places:
+                yield places[0]
+                continue
+            seen += 1
+            if seen > MAX_FOLDERS:
+                return
+            files, folders = _listing(folder)
+            for path in files:
+                found = [p for one in layouts if one.media == "file" and (p := one.match(path))]
+                yield from found[:1]
+            below += folders
+        level = below
+
+
+def _best(
+    root: Path, layouts: Sequence[Layout], groups: Mapping[tuple[int, Path], list[Place]]
+) -> Found:
+    def key(item: tuple[int, Path]) -> tuple[int, int, int, Path]:
+        return item[0], -len(groups[item]), len(item[1].parts), item[1]
+
+    best = min(groups, key=key)
+    layout, base = layouts[best[0]], best[1]
+    inside = base == root or root in base.parents
+    # A root inside the data set shows only a part of it.
+    places = groups[best] if inside else [p for p in scan(base, [layout]) if p.base == base]
+    others = tuple(
+        f"{layouts[rank].name} in {place} ({len(groups[rank, place])} clips)"
+        for rank, place in sorted(groups, key=key)
+        if (rank, place) != best
+    )
+    return Found(layout, base, tuple(places), others, not inside)
+
+
+def _listing(folder: Path) -> tuple[list[Path], list[Path]]:
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    if entry.name.lower() not in _SKIPPED:
+                        folders.append(folder / entry.name)
+                elif os.path.splitext(entry.name)[1].lower() in CLIP_SUFFIXES:
+                    files.append(folder / entry.name)
+    except OSError:
+        return [], []
+    return sorted(files), sorted(folders)
