@@ -13,6 +13,10 @@ from mebench.cli.lazy import LazyGroup
         "synth": ("mebench.cli.synth:synth", "Write SynthME in the real data sets' layouts."),
         "check": ("mebench.cli.data:check", "Compare a data root with what was published."),
         "index": ("mebench.cli.data:index", "Write one row a clip, canonical columns."),
+        "landmarks": (
+            "mebench.cli.data_landmarks:landmarks",
+            "Find landmarks, keep them as files.",
+        ),
         "prepare": ("mebench.cli.data_prepare:prepare", "Crop, align and cache clips; resumable."),
         "show": ("mebench.cli.synth:show", "Draw a contact sheet of one clip."),
     },
