@@ -115,7 +115,7 @@ def test_bad_options_and_lost_entries_are_told(
     run: Callable[..., PreparedSet],
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(UsageError, match="unknown take 'pairs'.*'pair'"):
+    with pytest.raises(UsageError, match=r"unknown take 'pairs'\. Did you mean 'pair'"):
         ClipData(prepared, take="pairs")
     with pytest.raises(UsageError, match="unknown label 'emotions'"):
         ClipData(prepared, label="emotions")
