@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mebench.errors import DatasetError
 from mebench.io.video import tell
-from mebench.preprocess.landmarks_boxes import Box
+from mebench.preprocess.landmarks_boxes import Box, require_inside
 from mebench.types import Image, Points
 
 UNSURE = 0.5
@@ -105,7 +105,9 @@ class BoxFinder(Finder):
 
     def find(self, key: str, image: Image, notes: list[str] | None = None) -> Landmarks68:
         """Return points and confidence; see `Landmarker`. Unsure points are told."""
-        found = self.at(key, image, self.box(key, image, notes))
+        box = self.box(key, image, notes)
+        require_inside(key, box, image.shape)
+        found = self.at(key, image, box)
         if found.confidence < UNSURE:
             tell(
                 notes,
@@ -126,6 +128,7 @@ class BoxFinder(Finder):
         for number, frame in enumerate(frames):
             if box is None:
                 box = self.box(key, frame, notes)
+                require_inside(key, box, frame.shape)
             found.append(self.at(f"{key} frame {number}", frame, box))
         return stack(found)
 

@@ -40,6 +40,22 @@ def overlap(a: Box, b: Box) -> float:
     return max(0.0, width) * max(0.0, height) / max(1.0, min(area(a), area(b)))
 
 
+def require_inside(key: str, box: Box, shape: tuple[int, ...]) -> None:
+    """Refuse a box that shows less than a quarter of itself in an image of `shape` (H, W, ...).
+
+    Raises:
+        DatasetError: with both; a predictor would make a face up there.
+    """
+    left, top, right, bottom = box
+    width = min(right, shape[1] - 0.5) - max(left, -0.5)
+    height = min(bottom, shape[0] - 0.5) - max(top, -0.5)
+    if max(0.0, width) * max(0.0, height) < area(box) / 4:
+        raise DatasetError(
+            f"{key}: the box of the face ({left:.0f}, {top:.0f}, {right:.0f}, {bottom:.0f}) lies "
+            f"outside the image of {shape[1]}x{shape[0]} pixels; give left, top, right, bottom"
+        )
+
+
 def jittered(box: Box, count: int = len(JITTER)) -> list[Box]:
     """Return `count` boxes around one; a predictor's rounding and its jumps average out."""
     left, top, right, bottom = box

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch.nn import functional
 
 from mebench import weights
+from mebench.cli.generate import generate
 from mebench.errors import DatasetError, UsageError, WeightsError
 from mebench.io.frames import read_image
 from mebench.preprocess import landmarks_fan
@@ -216,11 +218,13 @@ def test_no_face_and_no_heat_maps_are_failures_that_name_the_clip(
 ) -> None:
     with pytest.raises(DatasetError, match=r"casme2\.01\.EP02_01f: no face found"):
         FanLandmarks().find("casme2.01.EP02_01f", np.zeros((64, 96, 3), np.uint8))
+    with pytest.raises(DatasetError, match=r"clip: the box .*outside the image of 96x64 pixels"):
+        FanLandmarks(boxes=boxes).find("clip", np.zeros((64, 96, 3), np.uint8))
     broken = torch.nn.Conv2d(3, 68, 4, stride=4)
     torch.nn.init.constant_(broken.weight, float("nan"))
     monkeypatch.setattr(landmarks_fan, "_network", lambda *rest: broken)
     with pytest.raises(DatasetError, match="clip: FAN gave no finite heat maps"):
-        FanLandmarks(boxes=boxes).find("clip", np.zeros((64, 96, 3), np.uint8))
+        FanLandmarks(boxes=boxes).find("clip", np.zeros((240, 320, 3), np.uint8))
 
 
 def test_missing_weights_name_the_command_that_fetches_them(
@@ -231,6 +235,27 @@ def test_missing_weights_name_the_command_that_fetches_them(
         FanLandmarks()
     with pytest.raises(WeightsError, match=r"mebench weights fetch 2dfan4$"):
         choose_landmarker("casme2", tmp_path, how="fan-dlib")
+    files = ["--template", "none.png", "--driving", "none.mp4", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(generate, ["linear-warp", *files, "--landmarks", "fan"])
+    assert isinstance(result.exception, WeightsError)
+
+
+def test_the_store_knows_the_files_this_version_of_the_library_loads() -> None:
+    from face_alignment import api
+    from face_alignment.detection.sfd import sfd_detector
+
+    assert weights.entry("2dfan4").url == api.models_urls["2DFAN-4"]
+    assert weights.entry("s3fd").url == sfd_detector.models_urls["s3fd"]
+
+
+@pytest.mark.weights
+def test_the_published_weights_find_the_points(image: np.ndarray) -> None:
+    truth = np.loadtxt(FACES / "synthetic.csv", delimiter=",")
+    eyes = np.linalg.norm(truth[36:42].mean(0) - truth[42:48].mean(0))
+    for fan in (FanLandmarks(), FanLandmarks(boxes="dlib")):
+        found = fan.find("clip", image)
+        assert np.linalg.norm(found.points - truth, axis=1).mean() < 0.09 * eyes
+        assert found.confidence > 0.5
 
 
 def test_tensors_of_another_network_are_refused(
@@ -242,7 +267,7 @@ def test_tensors_of_another_network_are_refused(
     monkeypatch.setattr(weights, "TABLE", {**weights.TABLE, "2dfan4": entry})
     torch.save({"layer.weight": torch.zeros(2, 3)}, tmp_path / "store" / entry.file)
     with pytest.raises(WeightsError, match=r"not the tensors of '2dfan4'; .* fetch 2dfan4"):
-        FanLandmarks(boxes=boxes).find("clip", np.zeros((64, 96, 3), np.uint8))
+        FanLandmarks(boxes=boxes).find("clip", np.zeros((240, 320, 3), np.uint8))
 
 
 def test_boxes_are_given_as_sides_or_spanned_by_points(tmp_path: Path) -> None:
