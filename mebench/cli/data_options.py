@@ -14,6 +14,7 @@ from mebench.errors import UsageError
 
 if TYPE_CHECKING:
     from mebench.datasets.base import Dataset
+    from mebench.datasets.composite import Composite
 
 root_option = click.option(
     "--root",
@@ -61,9 +62,15 @@ def load(
     corrections: Any = "default",
 ) -> Dataset:
     """Return the data set at `root`, else at the place of the user's settings."""
-    from mebench.datasets.base import Options, dataset_class, load_dataset
+    from mebench.datasets.base import DATASETS, Options, load_dataset
+    from mebench.datasets.composite import COMPOSITES
+    from mebench.registry import choose
 
-    dataset_class(dataset)
+    if dataset in COMPOSITES:
+        raise UsageError(
+            f"{dataset} is a composite; give one of its parts (see 'mebench data check')"
+        )
+    choose("dataset", dataset, DATASETS)
     place = root or settings.data_root(dataset)
     if place is None:
         raise UsageError(
@@ -71,3 +78,13 @@ def load(
             f"or once: mebench config set data.{dataset} DIR"
         )
     return load_dataset(dataset, place, Options(table, layout, corrections))
+
+
+def load_any(dataset: str, root: Path | None, **how: Any) -> Dataset | Composite:
+    """Return a data set, or a composite of several, as `load` does."""
+    from mebench.datasets.base import Options
+    from mebench.datasets.composite import COMPOSITES, load_composite
+
+    if dataset not in COMPOSITES:
+        return load(dataset, root, **how)
+    return load_composite(dataset, root or settings.data_root(dataset), Options(**how))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mebench.datasets.base import Dataset, Release
 from mebench.datasets.corrections import optional
@@ -68,6 +68,16 @@ class CheckReport:
     optional_corrections: tuple[str, ...] = ()
     frame_remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    kind: Literal["dataset"] = "dataset"
+
+    @property
+    def problems(self) -> list[str]:
+        """What makes the copy incomplete, one line each."""
+        gaps = [
+            f"{key}: {len(frames)} frames missing" for key, frames in self.missing_frames.items()
+        ]
+        return [*self.missing_clips, *self.damaged_frames, *gaps]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON types."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebench.facs.codes import format_units
-from mebench.facs.emotions import three_class
+from mebench.facs.emotions import five_class, three_class
 from mebench.io.files import write_text
 from mebench.spec import digest
 from mebench.types import Clip
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "dataset", "subject", "clip_id", "fps", "onset", "apex", "apex_source", "offset", "n_frames",
-    "emotion", "emotion_raw", "three_class", "objective_class", "action_units", "au_raw", "colour",
-    "path", "corrections",
+    "emotion", "emotion_raw", "three_class", "five_class", "objective_class", "action_units",
+    "au_raw", "colour", "path", "corrections",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def _row(clip: Clip) -> dict[str, object]:
         "emotion": row.emotion,
         "emotion_raw": row.emotion_raw,
         "three_class": three_class(clip.dataset, row.emotion),
+        "five_class": five_class(clip.dataset, row.emotion),
         "objective_class": row.objective_class,
         "action_units": format_units(row.action_units),
         "au_raw": row.au_raw,

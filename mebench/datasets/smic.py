@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -100,6 +101,11 @@ class Smic(Dataset):
             DatasetError: when no clip can be used.
         """
         return [*self._rows]
+
+    @staticmethod
+    def bare_row(clip_id: str) -> Annotation:
+        """Return the row of a clip of which only the name is known."""
+        return _row(clip_id.partition("_")[0], clip_id, 0, 0)
 
     def row_checks(self) -> list[str]:
         """Return where the table of SMIC-E contradicts itself or the folders."""
@@ -210,37 +216,28 @@ def _annotation(subject: str, clip_id: str, place: Place) -> Annotation:
     numbers = list(index_folder(place.path)) or [0, 0]
     word, label = label_of(clip_id), place.groups["label"]
     words = () if label == word else (f"label '{word}' by the clip's name, folder says '{label}'",)
-    return Annotation(
-        subject=subject,
-        clip_id=clip_id,
-        onset=numbers[0],
-        apex=None,
-        apex_source="none",
-        offset=numbers[-1],
-        action_units=(),
-        au_raw="",
-        emotion=canonical_emotion(word),
-        emotion_raw=word,
-        au_unknown=True,
-        corrections=words,
-    )
+    return replace(_row(subject, clip_id, numbers[0], numbers[-1]), corrections=words)
 
 
 def _tabled(draft: Draft) -> Annotation:
-    word = label_of(draft.clip_id)
+    row = _row(draft.subject, draft.clip_id, draft.onset or 0, draft.offset or 0)
+    return replace(row, row=draft.row)
+
+
+def _row(subject: str, clip_id: str, onset: int, offset: int) -> Annotation:
+    word = label_of(clip_id)
     return Annotation(
-        subject=draft.subject,
-        clip_id=draft.clip_id,
-        onset=draft.onset or 0,
+        subject=subject,
+        clip_id=clip_id,
+        onset=onset,
         apex=None,
         apex_source="none",
-        offset=draft.offset or 0,
+        offset=offset,
         action_units=(),
         au_raw="",
         emotion=canonical_emotion(word),
         emotion_raw=word,
         au_unknown=True,
-        row=draft.row,
     )
 
 

@@ -60,3 +60,20 @@ def three_class(dataset: str, emotion: str) -> str | None:
     if emotion in _LEFT_OUT.get(dataset, ()):
         return None
     return _THREE_CLASS.get(emotion)
+
+
+_FIVE_CLASS = {
+    "casme2": frozenset({"happiness", "disgust", "repression", "surprise", "others"}),
+    "samm": frozenset({"anger", "contempt", "happiness", "surprise", "others"}),
+}
+
+
+def five_class(dataset: str, emotion: str) -> str | None:
+    """Return the emotion where papers' five-class sets keep it: CASME II (246 clips), SAMM (136).
+
+    Names, not numbers: repositories number the classes differently.
+
+    >>> five_class("casme2", "repression"), five_class("samm", "fear")
+    ('repression', None)
+    """
+    return emotion if emotion in _FIVE_CLASS.get(dataset, ()) else None

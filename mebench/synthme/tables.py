@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mebench.facs.objective import CLASSES, objective_class
 from mebench.io.files import atomic_path
 from mebench.synthme.plan import ClipPlan, text_of
+from mebench.types import ActionUnit
 
 CASME2_FILE = "CASME2-coding-20140508.xlsx"
 SAMM_FILE = "SAMM_Micro_FACS_Codes_v2.xlsx"
@@ -37,24 +39,12 @@ _SAMM_NOTES = (
     None,
     None,
 )
-# AU sets of the objective classes I to VI (Davison et al. 2018); all others are VII.
-_CLASSES = (
-    "6 12 6+12 6+7+12 7+12",
-    "1+2 5 25 1+2+25 25+26 5+24",
-    "23 4 4+7 4+5 4+5+7 17+24 4+6+7 4+38",
-    "10 9 4+9 4+40 4+5+40 4+7+9 4+9+17 4+7+10 4+5+7+9 7+10",
-    "1 15 1+4 6+15 15+17",
-    "1+2+4 20",
-)
 
 
-def objective_class(clip: ClipPlan) -> int:
+def class_number(clip: ClipPlan) -> int:
     """Return the objective class 1..7 of a clip's action units, sides and levels ignored."""
-    mine = frozenset(part.au for part in clip.expression.components)
-    for number, line in enumerate(_CLASSES, start=1):
-        if mine in {frozenset(int(au) for au in item.split("+")) for item in line.split()}:
-            return number
-    return 7
+    units = [ActionUnit(part.au) for part in clip.expression.components]
+    return CLASSES.index(objective_class(units)) + 1
 
 
 def write_casme2(target: Path, clips: tuple[ClipPlan, ...]) -> None:
@@ -98,7 +88,7 @@ def write_samm(target: Path, clips: tuple[ClipPlan, ...]) -> None:
                 "Micro - 1/2",
                 _cell(text),
                 "Other" if emotion == "Others" else emotion,
-                objective_class(clip),
+                class_number(clip),
                 None,
             )
         )
