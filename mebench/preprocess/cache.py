@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -72,10 +73,11 @@ def read_frames(
     """
     path = folder / _FRAMES
     try:
+        with path.open("rb") as handle:
+            mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         # The pixels end the file, so its head need not be parsed for every item of a batch.
-        offset = path.stat().st_size - math.prod(shape)
-        mapped = np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
-        return np.asarray(mapped[indices])
+        pixels = np.frombuffer(mapped, np.uint8)[-math.prod(shape) :]
+        return np.asarray(pixels.reshape(shape)[indices])
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cached frames are damaged; prepare again") from error
 

@@ -13,7 +13,7 @@ import pytest
 from mebench.datasets.base import load_dataset
 from mebench.errors import DatasetError, UsageError
 from mebench.facs.regions import EYE_SITES, SITES
-from mebench.preprocess import prepare as module
+from mebench.preprocess import worker as module
 from mebench.preprocess.apex import (
     middle_index,
     motion_apex,

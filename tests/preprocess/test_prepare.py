@@ -14,7 +14,7 @@ import pytest
 from mebench.datasets.base import FrameFiles
 from mebench.errors import DatasetError, UsageError
 from mebench.io.frames import pixel_digest
-from mebench.preprocess import prepare as module
+from mebench.preprocess import worker as module
 from mebench.preprocess.crop import align_frames, align_points, alignment
 from mebench.preprocess.prepare import PreparedSet, prepare_frames, prepare_image
 from mebench.types import Clip

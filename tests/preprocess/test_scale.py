@@ -16,7 +16,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from mebench.errors import UsageError
-from mebench.preprocess import prepare as module
+from mebench.preprocess import worker as module
 from mebench.preprocess.parallel import each
 from mebench.preprocess.prepare import PreparedSet
 from mebench.types import Clip
@@ -44,8 +44,9 @@ def test_a_dask_cluster_gives_the_same_bytes(
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-from mebench.preprocess import prepare as module
+from mebench.preprocess import worker as module
 from mebench.preprocess.landmarks import GivenLandmarks
+from mebench.preprocess.prepare import prepare
 
 clips, points, cache, after = pickle.loads(Path(sys.argv[1]).read_bytes())
 align = module.align_image
@@ -59,7 +60,7 @@ def killing(*arguments):
     return align(*arguments)
 
 module.align_image = killing
-module.prepare(clips, size=48, landmarker=GivenLandmarks(points), cache=cache)
+prepare(clips, size=48, landmarker=GivenLandmarks(points), cache=cache)
 """
 
 
