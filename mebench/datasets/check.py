@@ -13,9 +13,13 @@ from mebench.datasets.corrections import optional
 from mebench.datasets.index import index_digest
 from mebench.datasets.media import FrameFiles
 from mebench.datasets.table_dataset import TableDataset
+from mebench.facs.emotions import SPELLINGS
 from mebench.facs.objective import CLASSES, objective_class
 from mebench.io.files import sha256_file
 from mebench.types import Annotation, Clip
+
+
+_SPELLED = {word: name for name, words in SPELLINGS.items() for word in words}
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,11 @@ def check(dataset: Dataset, *, annotations_only: bool = False) -> CheckReport:
     broken = [lines for clip in clips if (lines := _damaged(clip))]
     damaged = [line for lines in broken for line in lines]
     usable = bool(rows) if annotations_only else len(broken) < len(clips)
-    places = {name: str(path) for name, path in dataset.places().items()}
+    table = dataset if isinstance(dataset, TableDataset) else None
+    only = {"annotations": table.table} if annotations_only and table else None
+    places = {name: str(path) for name, path in (only or dataset.places()).items()}
     info = dataset.info
     release = _release(dataset, rows)
-    table = dataset if isinstance(dataset, TableDataset) else None
     gaps = {} if annotations_only else dataset.collected.gaps
     return CheckReport(
         dataset=info.id,
@@ -124,7 +129,7 @@ def check(dataset: Dataset, *, annotations_only: bool = False) -> CheckReport:
         subjects_expected=len({r.subject for r in rows}) if dataset.synthetic else info.subjects,
         emotions_found=_counted(row.emotion for row in used),
         emotions_expected={} if dataset.synthetic else dict(_published(dataset, release)),
-        emotion_spellings={r.emotion_raw: r.emotion for r in rows if r.emotion_raw != r.emotion},
+        emotion_spellings=_spellings(rows),
         counts=tuple(_counts(dataset, rows, release)),
         frames_found=sum(len(clip.frame_numbers) for clip in clips),
         index_digest=index_digest(clips) if clips else None,
@@ -198,6 +203,16 @@ def _contradictions(dataset: Dataset, rows: Sequence[Annotation]) -> list[str]:
             )
     checks: list[str] = getattr(dataset, "row_checks", list)()
     return [*checks, *found]
+
+
+def _spellings(rows: Sequence[Annotation]) -> dict[str, str]:
+    """Return emotions written with another word than the canonical one."""
+    return {
+        row.emotion_raw: row.emotion
+        for row in rows
+        if row.emotion_raw.strip().lower() != row.emotion
+        and _SPELLED.get(row.emotion_raw.strip().lower()) == row.emotion
+    }
 
 
 def _optional(table: TableDataset | None) -> list[str]:

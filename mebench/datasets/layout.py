@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from mebench.errors import DatasetError, did_you_mean
 MAX_FOLDERS = 20_000
 """Folders looked at: a root such as a home folder must not take minutes."""
 _DEPTH = 9
+_BESIDE = 7
 _SKIPPED = frozenset({"truth", "non_micro", "__macosx"})
 
 Media = Literal["frames", "file"]
@@ -82,7 +83,9 @@ class Found:
 
 
 def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None) -> Found | None:
-    """Return the clips at, below or beside `root`; of several layouts the first one wins.
+    """Return the clips at or below `root`, else those right beside it when they are one copy.
+
+    Of several layouts the first one wins.
 
     Raises:
         DatasetError: when the layout asked for is unknown or not there.
@@ -93,19 +96,34 @@ def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None)
             raise DatasetError(f"unknown layout '{wanted}'.{did_you_mean(wanted, names)}")
         layouts = [layout for layout in layouts if layout.name == wanted]
     root = root.resolve()
-    for start in (root, root.parent):
-        groups: dict[tuple[int, Path], list[Place]] = defaultdict(list)
-        for place in scan(start, layouts):
-            groups[layouts.index(place.layout), place.base].append(place)
-        if groups:
-            return _best(root, layouts, groups)
-    return None
+    groups = _grouped(scan(root, layouts), layouts)
+    if not groups:
+        beside = (p for p in scan(root.parent, layouts, _BESIDE) if _near(root, p.base))
+        groups = _grouped(beside, layouts)
+        if len({base for rank, base in groups if rank == min(groups)[0]}) > 1:
+            return None
+    return _best(root, layouts, groups) if groups else None
 
 
-def scan(root: Path, layouts: Sequence[Layout]) -> Iterator[Place]:
+def _near(root: Path, base: Path) -> bool:
+    """Whether a base is the folder above a root, or at most two levels below that."""
+    above = root.parent
+    return base.is_relative_to(above) and len(base.relative_to(above).parts) <= 2
+
+
+def _grouped(
+    places: Iterable[Place], layouts: Sequence[Layout]
+) -> dict[tuple[int, Path], list[Place]]:
+    groups: dict[tuple[int, Path], list[Place]] = defaultdict(list)
+    for place in places:
+        groups[layouts.index(place.layout), place.base].append(place)
+    return groups
+
+
+def scan(root: Path, layouts: Sequence[Layout], depth: int = _DEPTH) -> Iterator[Place]:
     """Yield the clips at and below `root`, in order of path; nothing below a clip is looked at."""
     level, seen = [root], 0
-    for _ in range(_DEPTH):
+    for _ in range(depth):
         below: list[Path] = []
         for folder in level:
             places = [p for one in layouts if one.media == "frames" and (p := one.match(folder))]

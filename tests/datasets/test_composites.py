@@ -1,0 +1,205 @@
+"""Annotation files of the documented shape give the published counts and composites."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import full_tables as full
+import pytest
+from click.testing import CliRunner
+from dataset_trees import save_frames
+
+from mebench.cli.data import check, index
+from mebench.datasets.base import Options, load_dataset
+from mebench.datasets.composite import load_composite
+from mebench.datasets.index import index_rows
+from mebench.datasets.megc2019 import CHECK_VALUE
+from mebench.errors import DatasetError, UsageError
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the three files as published, each in a folder of its own."""
+    root = tmp_path_factory.mktemp("annotations")
+    full.write_casme2(root / "CASME II/CASME2-coding-20140508.xlsx", full.casme2_rows())
+    full.write_objective(root / "CASME II/CASME2-ObjectiveClasses.xlsx", full.casme2_rows())
+    full.write_samm(root / "SAMM/SAMM_Micro_FACS_Codes_v2.xlsx", full.samm_rows())
+    full.write_smic(root / "SMIC/SMIC-HS-E_annotation_orig.xlsx")
+    return root
+
+
+def expected_lines() -> list[str]:
+    """Return the composite's lines from the rows as they were written, by another way."""
+    three = {"happiness": 1, "surprise": 2}
+    lines = []
+    for row in full.casme2_rows():
+        if row.emotion in ("others", "sadness", "fear"):
+            continue
+        if isinstance(row.apex, int) and row.apex != row.onset:
+            lines.append(f"casme2,sub{row.subject},{row.name},{three.get(row.emotion, 0)}")
+    for row in full.samm_rows():
+        if row.emotion != "Other":
+            lines.append(f"samm,{row.subject},{row.name},{three.get(row.emotion.lower(), 0)}")
+    for name in full.smic_names():
+        subject, word, number = name.split("_")
+        padded = f"s{int(subject[1:]):02d}"
+        label = {"ne": 0, "po": 1, "sur": 2}[word]
+        lines.append(f"smic,{padded},{padded}_{word}_{number},{label}")
+    return sorted(lines)
+
+
+def test_the_published_files_are_recognised_by_their_counts(tables: Path) -> None:
+    report = load_dataset("casme2", tables / "CASME II").check(annotations_only=True)
+    assert report.release == "CASME2-coding-20140508"
+    assert (report.clips_annotated, report.subjects_found) == (255, 26)
+    assert report.emotions_found == report.emotions_expected
+    counts = {what: (found, stated) for what, found, stated in report.counts}
+    assert counts["frames annotated"] == (17138, 17138)
+    assert counts["objective class III"][0] == 99
+    assert not [what for what in counts if "subject" in what]
+    assert report.sha256 is not None
+    report = load_dataset("samm", tables / "SAMM").check(annotations_only=True)
+    assert report.release == "SAMM_Micro_FACS_Codes_v2"
+    assert all(found == stated for _, found, stated in report.counts)
+    assert [item["clip"] for item in report.corrections] == ["028/028_4_1", "032/032_3_1"]
+
+
+def test_the_later_coding_and_copies_of_it_are_told_apart(tmp_path: Path) -> None:
+    later = [
+        replace(r, emotion="surprise")
+        if f"{r.subject}/{r.name}" in ("24/EP07_01", "24/EP07_04f", "24/EP10_03")
+        else r
+        for r in full.casme2_rows()
+    ]
+    numbers = iter([1] * 30 + [2] * 18 + [3] * 93 + [4] * 15 + [5] * 18 + [6] * 2 + [7] * 79)
+    later = [replace(r, objective=next(numbers)) for r in later]
+    full.write_casme2(tmp_path / "CASME2-coding-20190701.xlsx", later, classes=True)
+    report = load_dataset("casme2", tmp_path).check(annotations_only=True)
+    assert report.release == "CASME2-coding-20190701"
+    assert len(report.optional_corrections) == 5  # 3 relabelled clips, 2 apexes that are fillers
+    every = load_dataset("casme2", tmp_path, Options(corrections="all"))
+    assert Counter(row.emotion for row in every.annotations())["sadness"] == 7
+    # Two clips that only the first release has are added.
+    assert {"24/EP02_07", "09/EP02_02f"} <= {row.name for row in every.annotations()}
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_megc2019_is_rebuilt_from_annotation_files(
+    tables: Path, tmp_path: Path, edited: bool
+) -> None:
+    root = tables
+    if edited:
+        # Everything in one folder; copies as they go round.
+        root = tmp_path
+        rows = [replace(r, apex=300 if r.apex == "/" else r.apex) for r in full.casme2_rows()]
+        full.write_casme2(root / "CASME2-coding-20140508.xlsx", rows)
+        full.write_samm(root / "SAMM_Micro_FACS_Codes_v2.xlsx", full.samm_rows())
+        full.write_smic(root / "SMIC-HS-E_annotation.xlsx", edited=True)
+    composite = load_composite("megc2019", root)
+    assert len(composite.members) == 442
+    assert sorted(member.line for member in composite.members) == expected_lines()
+    assert Counter(m.label for m in composite.members) == {0: 250, 1: 109, 2: 83}
+    folds = Counter(m.subject for m in composite.members if m.part == "casme2")
+    assert folds["sub17"] == 31
+    assert {"sub10", "sub18"}.isdisjoint(folds)
+    report = composite.check(annotations_only=True)
+    assert all(found == stated for _, _, found, stated in report.counts)
+    lines = "\n".join(expected_lines())
+    assert report.sha256 == hashlib.sha256(lines.encode()).hexdigest()
+    assert report.sha256_published == CHECK_VALUE
+    # Names and labels of this set are invented, so it must not pass for the published one.
+    assert not report.complete
+    assert "names or labels differ from the published list" in report.problems[0]
+
+
+def test_the_later_coding_gives_the_same_members(tables: Path, tmp_path: Path) -> None:
+    later = [
+        replace(r, emotion="surprise") if r.emotion == "sadness" and r.subject == "24" else r
+        for r in full.casme2_rows()
+    ]
+    full.write_casme2(tmp_path / "casme2/CASME2-coding-20190701.xlsx", later, classes=True)
+    for part in ("SAMM", "SMIC"):
+        (tmp_path / part).symlink_to(tables / part)
+    members = load_composite("megc2019", tmp_path).members
+    assert sorted(member.line for member in members) == expected_lines()
+
+
+def test_megc2018_holds_the_objective_classes_one_to_five(tables: Path) -> None:
+    report = load_composite("megc2018", tables).check(annotations_only=True)
+    assert report.clips == 253
+    found = {(part, what): count for part, what, count, _ in report.counts}
+    assert found["casme2", "clips"] == 185
+    assert found["samm", "III"] == 20
+
+
+def test_five_class_sets_have_the_published_sizes(tables: Path) -> None:
+    for name, folder, size in (("casme2", "CASME II", 246), ("samm", "SAMM", 136)):
+        rows = index_rows(load_dataset(name, tables / folder).listed())
+        assert sum(row["five_class"] is not None for row in rows) == size
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_smic_e_names_the_same_micro_expressions_in_both_sheets(
+    tmp_path: Path, edited: bool
+) -> None:
+    full.write_smic(tmp_path / "SMIC-HS-E_annotation.xlsx", edited=edited)
+    dataset = load_dataset("smic-e", tmp_path)
+    rows = {row.clip_id: row for row in dataset.annotations()}
+    named = set(full.smic_names()) - {"s1_ne_02", "s2_sur_05"}
+    further = {f"{name}_2" for name in full.SMIC_SECOND}
+    assert set(rows) == (named - {"s3_ne_20"} if edited else named) | further
+    assert rows["s18_sur_03"].emotion == rows["s18_sur_03_2"].emotion == "surprise"
+    assert "surprise instead of negative" in rows["s18_sur_03"].corrections[0]
+    report = dataset.check(annotations_only=True)
+    assert any("labelled 'negative', by name 'surprise'" in line for line in report.contradictions)
+    dropped = [line for line in report.contradictions if "left out" in line]
+    assert len(dropped) == (6 if edited else 0)
+    if not edited:
+        assert any("MISSING <-426679" in line for line in report.contradictions)
+
+
+def test_smic_e_cuts_every_micro_expression_from_its_long_clip(tmp_path: Path) -> None:
+    full.write_smic(tmp_path / "SMIC-HS-E_annotation_orig.xlsx")
+    held = {row.clip_id: row for row in load_dataset("smic-e", tmp_path).annotations()}
+    base = tmp_path / "SMIC-E_raw image/HS_long/SMIC-HS-E/HS"
+    first, last = held["s3_ne_02"].onset, held["s3_ne_03"].offset
+    save_frames(base / "s03/s3_ne_02", [f"image{n:06d}.jpg" for n in range(first - 5, last + 3)])
+    dataset = load_dataset("smic-e", tmp_path)
+    clips = {clip.clip_id: clip for clip in dataset.clips(on_missing="skip")}
+    assert set(clips) == {"s3_ne_02", "s3_ne_03"}
+    for name, clip in clips.items():
+        assert clip.frame_numbers[0] == held[name].onset
+        assert clip.path.endswith("s03/s3_ne_02")
+    report = dataset.check()
+    assert len(report.missing_clips) == 164
+    assert not any("s3_ne_20" in line for line in report.missing_clips)
+    assert any("s3/s3_ne_20: no frames in any copy" in line for line in report.frame_remarks)
+
+
+def test_the_command_line_checks_and_lists_a_composite(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = CliRunner()
+    result = run.invoke(check, ["megc2019", "--root", str(tables), "--annotations-only"])
+    assert result.exit_code == 0
+    assert ["casme2", "negative", "88", "88"] in [
+        line.split() for line in result.stdout.splitlines()
+    ]
+    assert result.stdout.splitlines()[-1] == "NOT the published composite"
+    arguments = ["megc2019", "--root", str(tables), "--annotations-only", "--json"]
+    assert json.loads(run.invoke(check, arguments).stdout)["clips"] == 442
+    listed = run.invoke(index, ["megc2019", "--annotations-only", "--root", str(tables)])
+    # Without SMIC's frames three clips of SMIC have a name, but no row.
+    assert len(listed.stdout.splitlines()) == 1 + 440
+    strict = run.invoke(check, [*arguments[:-1], "--strict"])
+    assert isinstance(strict.exception, DatasetError)
+    for part, folder in (("CASME2", "CASME II"), ("SAMM", "SAMM"), ("SMIC", "SMIC")):
+        monkeypatch.setenv(f"MEBENCH_{part}_ROOT", str(tables / folder))
+    assert run.invoke(check, ["megc2019", "--annotations-only"]).exit_code == 0
+    monkeypatch.delenv("MEBENCH_SMIC_ROOT")
+    with pytest.raises(UsageError, match=r"no folder known for smic, .* config set data\.smic"):
+        load_composite("megc2019").check(annotations_only=True)
