@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,9 @@ from mebench.errors import UsageError
 
 Backend = Literal["loky", "dask", "ray"]
 BACKENDS: tuple[Backend, ...] = ("loky", "dask", "ray")
+
+_SLICE = 16
+"""Items a job in one slice, where results come in slices."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,14 +40,31 @@ def each(
 
     with _connected(backend, jobs), joblib.parallel_config(backend=backend, n_jobs=jobs):
         try:
-            yield from joblib.Parallel(return_as="generator")(
-                joblib.delayed(work)(item) for item in items
-            )
+            if backend == "ray":
+                yield from _in_slices(work, items, _SLICE * _count(jobs))
+            else:
+                calls = (joblib.delayed(work)(item) for item in items)
+                yield from joblib.Parallel(return_as="generator")(calls)
         except _lost_worker(backend) as error:
             raise UsageError(
                 "a worker process was killed, most often for want of memory; run again with fewer "
                 f"--jobs (now {jobs}): what is finished is kept"
             ) from error
+
+
+def _count(jobs: int) -> int:
+    return jobs if jobs > 0 else os.cpu_count() or 1
+
+
+def _in_slices(
+    work: Callable[[Item], Result], items: Sequence[Item], size: int
+) -> Iterator[Result]:
+    """Yield results of one slice after the other: Ray's joblib backend returns whole lists only."""
+    import joblib
+
+    with joblib.Parallel() as parallel:
+        for start in range(0, len(items), size):
+            yield from parallel(joblib.delayed(work)(i) for i in items[start : start + size])
 
 
 @contextmanager
