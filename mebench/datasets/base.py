@@ -28,6 +28,8 @@ __all__ = ["DATASETS", "Dataset", "DatasetInfo", "FrameFiles", "OnMissing", "Opt
 DATASETS: dict[str, str] = {
     "casme2": "mebench.datasets.casme2:Casme2",
     "samm": "mebench.datasets.samm:Samm",
+    "megc2021": "mebench.datasets.megc:Megc2021",
+    "megc2022": "mebench.datasets.megc:Megc2022",
     "smic": "mebench.datasets.smic:Smic",
     "smic-vis": "mebench.datasets.smic:SmicVis",
     "smic-nir": "mebench.datasets.smic:SmicNir",

@@ -18,7 +18,6 @@ from mebench.facs.objective import CLASSES, objective_class
 from mebench.io.files import sha256_file
 from mebench.types import Annotation, Clip
 
-
 _SPELLED = {word: name for name, words in SPELLINGS.items() for word in words}
 
 

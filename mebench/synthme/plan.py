@@ -114,6 +114,7 @@ class ClipPlan:
         camera: the view, fixed for the clip.
         nuisance_seed: seed of head motion, noise and so on.
         last: number of the last frame on disk (a missing last frame is a quirk of one clip).
+        origin: the data set that a clip of the challenge's pack was taken from, else "".
     """
 
     dataset: str
@@ -128,11 +129,12 @@ class ClipPlan:
     camera: Camera
     nuisance_seed: int
     last: int
+    origin: str = ""
 
     @property
     def key(self) -> str:
         """``dataset.subject.clip_id``, as `mebench.types.Clip.key`."""
-        return f"{self.dataset}.{self.subject}.{self.clip_id}"
+        return f"{self.origin or self.dataset}.{self.subject}.{self.clip_id}"
 
     @property
     def apex(self) -> int:
@@ -355,7 +357,7 @@ def _megc(size: Preset, seed: int, people: list[int]) -> Iterator[ClipPlan]:
         yield ClipPlan(
             dataset="megc2021",
             subject=subject,
-            clip_id=name,
+            clip_id=name.partition("_")[2],
             onset=onset,
             folder=f"MEGC2021_generation/source_samples/{folder}",
             pattern=pattern,
@@ -365,6 +367,7 @@ def _megc(size: Preset, seed: int, people: list[int]) -> Iterator[ClipPlan]:
             camera=_view(size, rng),
             nuisance_seed=int(rng.integers(0, 2**31)),
             last=last,
+            origin=dataset,
         )
 
 
