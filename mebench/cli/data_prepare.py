@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mebench import settings
-from mebench.cli.data_options import load, root_option
+from mebench.cli.data_options import copy_options, load
 from mebench.cli.options import Choice
 from mebench.errors import UsageError
 from mebench.preprocess.parallel import BACKENDS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("dataset")
-@root_option
+@copy_options
 @click.option(
     "--landmarks",
     type=Choice(["given", "dlib", "fan", "fan-dlib"]),
@@ -83,6 +84,7 @@ def prepare(
     index_file: Path | None,
     triples: Path | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
     """Crop, align and cache the clips of DATASET; run again to go on after an interruption."""
     from mebench.cli.progress import console_progress
@@ -91,7 +93,7 @@ def prepare(
 
     if tim is not None and triples is not None:
         raise UsageError("--triples writes recorded frames and --tim makes others; leave out one")
-    source = load(dataset, root)
+    source = load(dataset, root, **how)
     clips = source.clips(on_missing=on_missing)
     landmarker = choose_landmarker(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
@@ -139,20 +141,19 @@ def prepare(
 
 
 def _without_frames(source: Dataset, clips: Sequence[Clip]) -> list[Failure]:
-    """Return the annotated clips of which this copy has no frames."""
+    """Return the annotated clips whose frames this copy does not hold, with what was found."""
     from mebench.preprocess.prepared import Failure
 
-    there = {(clip.subject, clip.clip_id) for clip in clips}
-    name = source.info.id
-    return [
-        Failure(
-            f"{name}.{row.subject}.{row.clip_id}",
-            f"{source.root}: no frames for clip {row.subject}/{row.clip_id}; "
-            f"'mebench data check {name}' says what is missing",
-        )
-        for row in source.annotations()
-        if (row.subject, row.clip_id) not in there
-    ]
+    there = {clip.annotation.name for clip in clips}
+    absent = [row for row in source.annotations() if row.name not in there]
+    said = {
+        row.name: reason
+        for row in absent
+        for reason in source.collected.missing
+        if re.search(rf"\bclip {re.escape(row.name)}(?![\w.-])", reason)
+    }
+    key = f"{source.info.id}.{{0.subject}}.{{0.clip_id}}"
+    return [Failure(key.format(row), said[row.name]) for row in absent if row.name in said]
 
 
 def _failure_table(failures: Sequence[Failure]) -> list[str]:

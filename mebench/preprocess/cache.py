@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mebench.datasets.base import FrameFiles
+from mebench.datasets.media import ClipFile, FrameFiles
 from mebench.errors import DatasetError
 from mebench.io.files import atomic_folder, write_json
 from mebench.io.frames import pixel_digest
@@ -192,7 +192,9 @@ def _spot_file(entry: Entry, method: str) -> Path:
 def _source(clip: Clip) -> Any:
     if not isinstance(clip.reader, FrameFiles):
         return pixel_digest(clip.frames())
-    files = []
+    files: list[list[Any]] = []
+    if isinstance(clip.reader, ClipFile):
+        files.append([clip.reader.places.start, clip.reader.places.stop])
     for path in clip.reader.paths:
         try:
             status = path.stat()

@@ -138,6 +138,5 @@ def _label(clip: Clip, label: Label | Callable[[Clip], str | None]) -> str | Non
     if label == "three_class":
         return three_class(clip.dataset, clip.annotation.emotion)
     if label == "objective_class":
-        found = getattr(clip.annotation, "objective_class", None)
-        return None if found is None else str(found)
+        return clip.annotation.objective_class
     raise UsageError(f"unknown label '{label}'.{did_you_mean(str(label), LABELS)}")

@@ -122,7 +122,7 @@ def _row(clip: Clip, indices: Sequence[int | None], place: Path) -> dict[str, ob
         "apex_source": row.apex_source,
         "emotion": row.emotion,
         "three_class": three_class(clip.dataset, row.emotion),
-        "objective_class": getattr(row, "objective_class", None),
+        "objective_class": row.objective_class,
         "action_units": format_units(row.action_units),
         **{f"{phase}_file": file for phase, file in zip(PHASES, files, strict=True)},
     }

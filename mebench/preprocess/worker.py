@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mebench.datasets.base import FrameFiles
+from mebench.datasets.media import FrameFiles
 from mebench.errors import DatasetError, UsageError
 from mebench.preprocess.apex import ApexMethod, Spot, middle_index, spot_apex
 from mebench.preprocess.cache import (

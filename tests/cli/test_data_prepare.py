@@ -60,6 +60,18 @@ def test_damaged_clips_are_left_out_and_listed(smic: Path) -> None:
     assert cut.name in str(stopped.exception)
 
 
+def test_clips_without_frames_are_listed_too(smic: Path, tiny: Path) -> None:
+    root = smic.parent / "casme2"
+    shutil.copytree(tiny / "casme2", root)
+    gone = sorted(root.glob("CASME2_RAW_selected/sub01/*"))[0]
+    shutil.rmtree(gone)
+    result = call("casme2", *options(root)[1:])
+    assert "3 clips ready" in result.stdout
+    (row,) = result.stderr[result.stderr.index("left out: 1 clips") :].splitlines()[1:]
+    assert row.split()[0] == f"casme2.01.{gone.name}"
+    assert f"no folder for clip 01/{gone.name}" in row
+
+
 def test_nothing_to_prepare_is_exit_4(smic: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (smic.parent / "points").iterdir():
         path.unlink()

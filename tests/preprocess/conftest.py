@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mebench.datasets.base import FrameFiles
+from mebench.datasets.media import FrameFiles
 from mebench.io.frames import read_image, write_png
 from mebench.preprocess.landmarks import GivenLandmarks
 from mebench.preprocess.prepare import PreparedSet, prepare

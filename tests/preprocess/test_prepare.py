@@ -6,15 +6,17 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mebench.datasets.base import FrameFiles
+from mebench.datasets.media import ClipFile, FrameFiles
 from mebench.errors import DatasetError, UsageError
 from mebench.io.frames import pixel_digest
 from mebench.preprocess import worker as module
+from mebench.preprocess.cache import entry_key
 from mebench.preprocess.crop import align_frames, align_points, alignment
 from mebench.preprocess.prepare import PreparedSet, prepare_frames, prepare_image
 from mebench.types import Clip
@@ -114,6 +116,20 @@ def test_moving_the_recordings_keeps_the_cache(
         for c, p in zip(clips, paths, strict=True)
     ]
     assert run(again).made == 0
+
+
+def test_another_part_of_the_same_clip_file_is_another_entry(
+    clips: list[Clip], tmp_path: Path
+) -> None:
+    file = tmp_path / "EP01.avi"
+    file.write_bytes(b"frames")
+    parts = [ClipFile((file,), places) for places in (range(0, 4), range(1, 5), range(0, 4))]
+    names = [
+        entry_key(replace(clips[0], reader=part), landmarks="", size=48, colour="rgb")
+        for part in parts
+    ]
+    assert names[0] != names[1]
+    assert names[0] == names[2]
 
 
 @pytest.mark.parametrize("name", ["frames.npy", "entry.json"])
