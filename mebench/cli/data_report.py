@@ -81,11 +81,11 @@ def _table(report: CheckReport) -> list[list[str]]:
 
     add("clips annotated", report.clips_annotated, report.clips_expected)
     if report.macro_rows:
-        add("macro-expressions, left out", report.macro_rows)
+        add("macro-expressions, left out", report.macro_rows, _known(report.macro_expected))
     if not report.annotations_only:
         add("clips with frames", report.clips_found)
         add("frames", report.frames_found)
-    add("subjects", report.subjects_found, (report.subjects_expected,))
+    add("subjects", report.subjects_found, _known(report.subjects_expected))
     for emotion in sorted({*report.emotions_found, *report.emotions_expected}):
         stated = report.emotions_expected.get(emotion)
         found = report.emotions_found.get(emotion, 0)
@@ -96,6 +96,10 @@ def _table(report: CheckReport) -> list[list[str]]:
     if len(subjects) > _SHOWN:
         rows.append([f"... {len(subjects) - _SHOWN} more subjects", "", "", "differs"])
     return rows
+
+
+def _known(number: int | None) -> tuple[int, ...]:
+    return (number,) if number else ()
 
 
 def _tabled(rows: list[list[str]], headers: list[str]) -> list[str]:

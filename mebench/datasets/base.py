@@ -49,10 +49,14 @@ class Release:
     Attributes:
         name: what the check calls it.
         rows: number of data rows.
-        emotions: clip counts per canonical emotion.
-        objective: clip counts per objective class; None when the file has no such column.
+        emotions: clip counts per canonical emotion, empty where not known.
+        objective: clip counts per objective class, empty where not known; None when the file has
+            no such column.
         frames: sum of onset..offset over all rows, or None.
         sha256: of the published file, where its publisher states one.
+        macro: how many of the rows are macro-expressions.
+        clips: how many are micro-expressions, None for those of the data set.
+        subjects: number of subjects, None for those of the data set, 0 where not known.
     """
 
     name: str
@@ -61,6 +65,9 @@ class Release:
     objective: Mapping[str, int] | None = None
     frames: int | None = None
     sha256: str | None = None
+    macro: int = 0
+    clips: int | None = None
+    subjects: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,8 @@ class DatasetInfo:
         fps: frames per second of the recordings.
         colour: colour mode of the recordings.
         clips: clip counts of known good copies.
-        subjects: number of subjects.
-        emotions: published clip counts per canonical emotion.
+        subjects: number of subjects, those with macro-expressions alone too.
+        emotions: published clip counts per canonical emotion, empty where not known.
         per_subject: published clip counts per subject, empty where not known.
         releases: known releases of the annotation file, the one to prefer first.
         redistribute: whether pixels may be passed on.

@@ -86,7 +86,7 @@ class Casme2(TableDataset):
     def table_rank(cls, name: str) -> int | None:
         """Prefer the 20140508 coding, on which MEGC2019 rests."""
         plain = re.sub(r"[\W_]+", "", name)
-        if not re.search(r"casme(2|ii)(?!i)", plain) or "objective" in plain:
+        if not re.search(r"casme(2|ii)(?!i)", plain) or re.search("objective|codefinal", plain):
             return None
         ranks = ("20140508", "20190701", "coding")
         return next((rank for rank, word in enumerate(ranks) if word in plain), len(ranks))

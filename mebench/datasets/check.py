@@ -31,6 +31,7 @@ class CheckReport:
         release: the known release whose counts the annotation file has, or None.
         sha256: of the annotation file.
         counts: what was counted: [what, found, published or None].
+        subjects_expected: 0 where not known.
         corrections: applied ones, see `corrections.Applied`.
         optional_corrections: those that fit and were left alone.
         contradictions: what disagrees inside the annotation file; warnings.
@@ -51,6 +52,7 @@ class CheckReport:
     clips_annotated: int
     clips_expected: tuple[int, ...]
     macro_rows: int
+    macro_expected: int | None
     subjects_found: int
     subjects_expected: int
     emotions_found: dict[str, int]
@@ -108,6 +110,7 @@ def check(dataset: Dataset, *, annotations_only: bool = False) -> CheckReport:
     info = dataset.info
     release = _release(dataset, rows)
     gaps = {} if annotations_only else dataset.collected.gaps
+    macro = [row for row in table.all_annotations if row.expression == "macro"] if table else []
     return CheckReport(
         dataset=info.id,
         root=str(dataset.root),
@@ -122,10 +125,11 @@ def check(dataset: Dataset, *, annotations_only: bool = False) -> CheckReport:
         rows=len(table.content.rows) if table else len(rows),
         clips_found=len(clips),
         clips_annotated=len(rows),
-        clips_expected=(len(rows),) if dataset.synthetic else info.clips,
-        macro_rows=len(table.all_annotations) - len(rows) if table else 0,
-        subjects_found=len({row.subject for row in used}),
-        subjects_expected=len({r.subject for r in rows}) if dataset.synthetic else info.subjects,
+        clips_expected=_clips(dataset, rows, release),
+        macro_rows=table.macro_rows if table else 0,
+        macro_expected=release.macro if release else None,
+        subjects_found=len({row.subject for row in [*used, *macro]}),
+        subjects_expected=_subjects(dataset, rows, release),
         emotions_found=_counted(row.emotion for row in used),
         emotions_expected={} if dataset.synthetic else dict(_published(dataset, release)),
         emotion_spellings=_spellings(rows),
@@ -154,10 +158,27 @@ def _release(dataset: Dataset, rows: Sequence[Annotation]) -> Release | None:
     count = len(table.content.rows) if table else len(rows)
     has_class = table is not None and "objective" in table.content.columns
     for release in dataset.info.releases:
-        fits = release.rows == count and dict(release.emotions) == dict(emotions)
-        if fits and has_class == (release.objective is not None):
+        fits = release.rows == count and dict(release.emotions) in ({}, dict(emotions))
+        fits &= release.macro == (table.macro_rows if table else 0)
+        if fits and (release.objective == {} or has_class == (release.objective is not None)):
             return release
     return None
+
+
+def _clips(
+    dataset: Dataset, rows: Sequence[Annotation], release: Release | None
+) -> tuple[int, ...]:
+    if dataset.synthetic:
+        return (len(rows),)
+    return (release.clips,) if release and release.clips else dataset.info.clips
+
+
+def _subjects(dataset: Dataset, rows: Sequence[Annotation], release: Release | None) -> int:
+    if dataset.synthetic:
+        return len({row.subject for row in rows})
+    if release is None or release.subjects is None:
+        return dataset.info.subjects
+    return release.subjects
 
 
 def _published(dataset: Dataset, release: Release | None) -> Mapping[str, int]:

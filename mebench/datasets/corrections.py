@@ -49,7 +49,11 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class Draft:
-    """A row as its file holds it, names normalised; what is missing or no number is None."""
+    """A row as its file holds it, names normalised; what is missing or no number is None.
+
+    `file` names the table where a data set has several; `words` tell what the loader itself put
+    in the place of a cell.
+    """
 
     subject: str
     clip_id: str
@@ -63,6 +67,8 @@ class Draft:
     fps: float | None = None
     expression: Literal["micro", "macro"] = "micro"
     row: int | None = None
+    file: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -33,6 +33,7 @@ class Layout:
         base: found in the lower-case path above those parts; None when any will do.
         media: a folder of images, or one clip file.
         whole: whether more than onset..offset is expected there.
+        scattered: whether the clips of several folders belong together.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Layout:
     base: re.Pattern[str] | None = None
     media: Media = "frames"
     whole: bool = False
+    scattered: bool = False
 
     @property
     def parts(self) -> int:
@@ -96,10 +98,10 @@ def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None)
             raise DatasetError(f"unknown layout '{wanted}'.{did_you_mean(wanted, names)}")
         layouts = [layout for layout in layouts if layout.name == wanted]
     root = root.resolve()
-    groups = _grouped(scan(root, layouts), layouts)
+    groups = _grouped(scan(root, layouts), layouts, root)
     if not groups:
         beside = (p for p in scan(root.parent, layouts, _BESIDE) if _near(root, p.base))
-        groups = _grouped(beside, layouts)
+        groups = _grouped(beside, layouts, root.parent)
         if len({base for rank, base in groups if rank == min(groups)[0]}) > 1:
             return None
     return _best(root, layouts, groups) if groups else None
@@ -112,11 +114,12 @@ def _near(root: Path, base: Path) -> bool:
 
 
 def _grouped(
-    places: Iterable[Place], layouts: Sequence[Layout]
+    places: Iterable[Place], layouts: Sequence[Layout], start: Path
 ) -> dict[tuple[int, Path], list[Place]]:
     groups: dict[tuple[int, Path], list[Place]] = defaultdict(list)
     for place in places:
-        groups[layouts.index(place.layout), place.base].append(place)
+        base = start if place.layout.scattered else place.base
+        groups[layouts.index(place.layout), base].append(place)
     return groups
 
 
@@ -151,7 +154,9 @@ def _best(
     layout, base = layouts[best[0]], best[1]
     inside = base == root or root in base.parents
     # A root inside the data set shows only a part of it.
-    places = groups[best] if inside else [p for p in scan(base, [layout]) if p.base == base]
+    places = groups[best]
+    if not inside:
+        places = [p for p in scan(base, [layout]) if layout.scattered or p.base == base]
     others = tuple(
         f"{layouts[rank].name} in {place} ({len(groups[rank, place])} clips)"
         for rank, place in sorted(groups, key=key)

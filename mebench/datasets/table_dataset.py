@@ -31,6 +31,7 @@ class TableDataset(Dataset):
         required: columns without which a table is not one of this data set.
         spellings: columns of this data set beside those of `tables.COLUMNS`.
         sheet: the sheet that holds the rows, None for the first that fits.
+        prefer: lower-case names of sheets to look at first.
         keep: a row without this cell is blank.
         clip_name: what a clip's name looks like; another data set's table has other names.
     """
@@ -40,6 +41,7 @@ class TableDataset(Dataset):
     )  # fmt: skip
     spellings: ClassVar[Mapping[str, frozenset[str]]] = {}
     sheet: ClassVar[str | None] = None
+    prefer: ClassVar[tuple[str, ...]] = ()
     keep: ClassVar[str] = "filename"
     clip_name: ClassVar[re.Pattern[str]] = _SAFE_NAME
 
@@ -79,6 +81,7 @@ class TableDataset(Dataset):
             self.required,
             spellings=self.spellings,
             sheet=self.sheet,
+            prefer=self.prefer,
             keep=self.keep,
         )
 
@@ -102,21 +105,22 @@ class TableDataset(Dataset):
 
     @cached_property
     def all_annotations(self) -> list[Annotation]:
-        """The rows that can be used, macro-expressions too."""
+        """The rows that can be used, macro-expressions too, which need no name of their own."""
         rows: list[Annotation] = []
         seen: dict[str, Draft] = {}
         for draft in self._drafts:
             try:
-                if draft.name in seen:
+                if draft.expression == "micro" and draft.name in seen:
                     raise DatasetError(
                         f"clip {draft.name} stands twice, first in row {seen[draft.name].row}; "
                         "keep one of them"
                     )
                 rows.append(self._annotation(draft))
             except DatasetError as error:
-                self._refuse(draft.row, error)
+                self._refuse(draft, error)
                 continue
-            seen[draft.name] = draft
+            if draft.expression == "micro":
+                seen[draft.name] = draft
         for name, item in added(self.info.id, set(seen), self.options.corrections):
             subject, clip_id = name.split("/", 1)
             values = {key: value for key, value in item.values.items()}
@@ -158,6 +162,7 @@ class TableDataset(Dataset):
             objective_class=read_class(row.text("objective")),
             apex_text=row.text("apex"),
             row=row.number,
+            file=row.file,
         )
 
     def subject_of(self, row: Row) -> str:
@@ -210,11 +215,17 @@ class TableDataset(Dataset):
 
     @cached_property
     def drafts_by_name(self) -> dict[str, Draft]:
-        """The rows as the file holds them, by ``subject/clip``."""
+        """The rows of micro-expressions as the file holds them, by ``subject/clip``."""
         found: dict[str, Draft] = {}
         for draft in self._drafts:
-            found.setdefault(draft.name, draft)
+            if draft.expression == "micro":
+                found.setdefault(draft.name, draft)
         return found
+
+    @property
+    def macro_rows(self) -> int:
+        """How many rows are macro-expressions, those that cannot be used too."""
+        return sum(draft.expression == "macro" for draft in self._drafts)
 
     @cached_property
     def _drafts(self) -> list[Draft]:
@@ -223,7 +234,7 @@ class TableDataset(Dataset):
             try:
                 drafts += self.drafts_of(row)
             except DatasetError as error:
-                self._refuse(row.number, error)
+                self._refuse(Draft("", "", None, None, None, row=row.number, file=row.file), error)
         return drafts
 
     def _annotation(self, held: Draft) -> Annotation:
@@ -239,7 +250,7 @@ class TableDataset(Dataset):
                 f"{draft.name}: onset {draft.onset} must lie before offset {draft.offset}"
             )
         self.applied += applied
-        words = [item.words() for item in applied]
+        words = [*held.words, *(item.words() for item in applied)]
         apex = draft.apex if draft.has_apex else None
         if apex is None and "apex" in self.content.columns:
             why = "" if draft.apex is None else f", outside {draft.onset}..{draft.offset}"
@@ -279,11 +290,12 @@ class TableDataset(Dataset):
         try:
             return parse_cell(draft.au)
         except DatasetError as error:
-            self.unreadable.append(f"{self.table.name} row {draft.row}: {draft.name}: {error}")
+            file = draft.file or self.table.name
+            self.unreadable.append(f"{file} row {draft.row}: {draft.name}: {error}")
             return ParsedCell(unknown=True)
 
-    def _refuse(self, row: int | None, error: DatasetError) -> None:
-        self.refused.append(f"{self.table.name} row {row}: {error}")
+    def _refuse(self, draft: Draft, error: DatasetError) -> None:
+        self.refused.append(f"{draft.file or self.table.name} row {draft.row}: {error}")
 
     def _given_table(self, path: Path) -> Path:
         given = path.expanduser()

@@ -7,7 +7,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,14 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    """One data row: its number in the sheet (from 1) and its raw cells by our column names."""
+    """One data row: its number in the sheet (from 1) and its raw cells by our column names.
+
+    `file` names the table where rows of several were put together.
+    """
 
     number: int
     cells: Mapping[str, object]
+    file: str = ""
 
     def text(self, column: str) -> str:
         """Return a cell as text, "" when it is empty."""
@@ -76,19 +80,21 @@ def read_table(
     *,
     spellings: Mapping[str, frozenset[str]] | None = None,
     sheet: str | None = None,
+    prefer: Sequence[str] = (),
     keep: str = "filename",
 ) -> Table:
     """Return the data rows of the first sheet that has a header row with the required columns.
 
     `spellings` adds columns of one data set to `COLUMNS`; `sheet` asks for a sheet by name (letter
-    case is ignored; a book of one sheet, such as a CSV, is taken as it is); a row without a `keep`
-    cell is blank.
+    case is ignored; a book of one sheet, such as a CSV, is taken as it is); sheets named in
+    `prefer` are looked at first; a row without a `keep` cell is blank.
 
     Raises:
         DatasetError: when the file cannot be read, or no sheet has the columns.
     """
     known = {**COLUMNS, **(spellings or {})}
     sheets = read_sheets(path)
+    sheets.sort(key=lambda one: one.name.strip().lower() not in prefer)
     if sheet is not None and len(sheets) > 1:
         sheets = [one for one in sheets if one.name.strip().lower() == sheet.lower()]
         if not sheets:
@@ -113,6 +119,19 @@ def read_table(
         f"{path}: no header row with 'Subject' in the first {_HEADER_ROWS} rows of any sheet; "
         "use the annotation file as published"
     )
+
+
+def placed_table(sheet: Sheet, columns: Sequence[str], is_row: Callable[[Row], bool]) -> Table:
+    """Return the rows of a sheet without a usable header: columns go by their place.
+
+    A row that `is_row` does not know, such as a note or a header, is left out.
+    """
+    rows = [
+        Row(number, dict(zip(columns, cells, strict=False)))
+        for number, cells in enumerate(sheet.rows, 1)
+    ]
+    places = {name: place for place, name in enumerate(columns)}
+    return Table(sheet.name, places, tuple(row for row in rows if is_row(row)))
 
 
 def read_sheets(path: Path) -> list[Sheet]:

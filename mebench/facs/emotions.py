@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mebench.errors import DatasetError, did_you_mean
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -9,6 +11,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "surprise": ("surprised", "sur"),
     "disgust": ("disgusted",),
     "repression": ("repressed",),
+    "tense": ("tenseness", "tension"),
     "anger": ("angry",),
     "contempt": (),
     "sadness": ("sad",),
@@ -17,6 +20,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "negative": ("ne",),
 }
 """Canonical name and the other spellings that mean it."""
+
+UNKNOWN = "unknown"
+"""Stands for the emotion where an annotation file names none."""
 
 _CANONICAL = {word: name for name, words in SPELLINGS.items() for word in (name, *words)}
 _THREE_CLASS = {
@@ -31,6 +37,19 @@ _THREE_CLASS = {
     "negative": "negative",
 }
 _LEFT_OUT = {"casme2": {"sadness", "fear"}}
+
+
+def combined_emotion(raw: object) -> str:
+    """Return the canonical names of a cell that may hold several, as ``happiness+surprise``.
+
+    Raises:
+        DatasetError: for an unknown word, with the nearest known one.
+
+    >>> combined_emotion("Surprise+Positive")
+    'happiness+surprise'
+    """
+    names = {canonical_emotion(word) for word in re.split(r"[+,/;&]", str(raw)) if word.strip()}
+    return "+".join(name for name in SPELLINGS if name in names) or canonical_emotion(raw)
 
 
 def canonical_emotion(raw: object) -> str:
@@ -52,6 +71,8 @@ def canonical_emotion(raw: object) -> str:
 def three_class(dataset: str, emotion: str) -> str | None:
     """Return "negative", "positive" or "surprise", or None where MEGC2019 leaves the emotion out.
 
+    Several emotions at once have a class when it is the same for all of them.
+
     Source: MEGC2019 composite list; CASME II sadness and fear are left out, SAMM's are negative.
 
     >>> three_class("samm", "fear"), three_class("casme2", "fear")
@@ -59,7 +80,8 @@ def three_class(dataset: str, emotion: str) -> str | None:
     """
     if emotion in _LEFT_OUT.get(dataset, ()):
         return None
-    return _THREE_CLASS.get(emotion)
+    classes = {_THREE_CLASS.get(name) for name in emotion.split("+")}
+    return classes.pop() if len(classes) == 1 else None
 
 
 _FIVE_CLASS = {
