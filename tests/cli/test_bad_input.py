@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from mebench import runner, settings
-from mebench.cli.main import _run
 from mebench.io import files
 from mebench.io.frames import write_png
 from mebench.io.video import write_mp4
@@ -43,23 +42,6 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
     }
-
-
-@pytest.fixture
-def refused(capsys):
-    """Return a function that runs a command and gives back its exit code and its one line."""
-
-    def call(command: str) -> tuple[int, str]:
-        capsys.readouterr()
-        code = _run(command.split(), debug=False)
-        told = capsys.readouterr().err
-        assert "Traceback" not in told
-        assert "--debug" not in told
-        lines = [line for line in told.splitlines() if not re.match(r"\w[\w -]*: \d+/\d+", line)]
-        assert len(lines) == 1, told
-        return code, lines[0]
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +227,7 @@ def test_half_written_data_root(damage, what, named, fix, tiny, w, refused, tmp_
 @pytest.mark.parametrize(
     ("damage", "what", "message"),
     [
-        (delete, CLIP, r"02/EP02_01f; copy it again"),
+        (delete, CLIP, rr"02/EP02_01f .*; copy it again"),
         (empty, CLIP, r"EP02_01f: .*no numbered images; copy it again"),
         (cut, BOOK, r"xlsx: cannot be read.*copy it again"),
         (cut, f"{CLIP}/img100.jpg", r"img100\.jpg: cut short.*copy it again"),
@@ -254,7 +236,7 @@ def test_half_written_data_root(damage, what, named, fix, tiny, w, refused, tmp_
 def test_check_of_a_damaged_copy(damage, what, message, tiny, refused, tmp_path):
     shutil.copytree(tiny / "casme2", tmp_path / "casme2")
     damage(tmp_path / what)
-    code, line = refused(f"data check casme2 --root {tmp_path}/casme2")
+    code, line = refused(f"data check casme2 --strict --root {tmp_path}/casme2")
     assert code == DATA
     assert re.search(message, line)
 
