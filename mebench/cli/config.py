@@ -58,9 +58,10 @@ def _checked(key: str, value: str) -> str:
         return str(Path(value).expanduser().absolute())
     elif key.startswith(("data.", "landmarks.")):
         from mebench.datasets.base import DATASETS
+        from mebench.datasets.composite import COMPOSITES
 
         dataset = key.partition(".")[2]
-        known = {"synthme", *DATASETS}
+        known = {"synthme", *DATASETS, *COMPOSITES}
         if dataset not in known and "/" not in dataset:
             raise UsageError(f"unknown data set '{dataset}'.{did_you_mean(dataset, known)}")
         folder = Path(value).expanduser().absolute()

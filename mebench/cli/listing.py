@@ -42,8 +42,10 @@ def show(kind: str, name: str) -> None:
 
 def _datasets() -> list[dict[str, Any]]:
     from mebench.datasets.base import DATASETS
+    from mebench.datasets.composite import COMPOSITES
     from mebench.registry import load_object
 
+    composites = [load_object(entry) for entry in COMPOSITES.values()]
     infos = [load_object(entry).info for entry in DATASETS.values()]
     return [
         {
@@ -57,6 +59,9 @@ def _datasets() -> list[dict[str, Any]]:
             "bibtex": info.bibtex,
         }
         for info in infos
+    ] + [
+        {"id": kind.id, "title": kind.title, "composite_of": list(kind.parts)}
+        for kind in composites
     ]
 
 

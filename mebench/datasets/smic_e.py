@@ -50,12 +50,14 @@ class SmicE(TableDataset):
         tree=TREE,
         fps=100.0,
         colour="rgb",
-        clips=(167,),
+        clips=(167, 166),
         subjects=16,
         emotions=_BY_NAME,
         releases=(
             Release("SMIC-HS-E_annotation_orig", 162, _BY_NAME),
-            Release("SMIC-HS-E_annotation (one row a long clip)", 157, _BY_NAME),
+            Release(
+                "SMIC-HS-E_annotation (one row a long clip)", 157, {**_BY_NAME, "negative": 71}
+            ),
         ),
     )
     layouts = (

@@ -227,7 +227,7 @@ def test_half_written_data_root(damage, what, named, fix, tiny, w, refused, tmp_
 @pytest.mark.parametrize(
     ("damage", "what", "message"),
     [
-        (delete, CLIP, rr"02/EP02_01f .*; copy it again"),
+        (delete, CLIP, r"02/EP02_01f .*; copy it again"),
         (empty, CLIP, r"EP02_01f: .*no numbered images; copy it again"),
         (cut, BOOK, r"xlsx: cannot be read.*copy it again"),
         (cut, f"{CLIP}/img100.jpg", r"img100\.jpg: cut short.*copy it again"),

@@ -155,6 +155,10 @@ def test_smic_e_names_the_same_micro_expressions_in_both_sheets(
     assert rows["s18_sur_03"].emotion == rows["s18_sur_03_2"].emotion == "surprise"
     assert "surprise instead of negative" in rows["s18_sur_03"].corrections[0]
     report = dataset.check(annotations_only=True)
+    assert report.rows == (157 if edited else 162)
+    assert report.release is not None
+    assert report.release.startswith("SMIC-HS-E_annotation")
+    assert report.emotions_found == report.emotions_expected
     assert any("labelled 'negative', by name 'surprise'" in line for line in report.contradictions)
     dropped = [line for line in report.contradictions if "left out" in line]
     assert len(dropped) == (6 if edited else 0)
