@@ -1,0 +1,170 @@
+"""Writes docs/data/<id>.md, one page a data set, from what the loaders know.
+
+    python docs/make_pages.py            # facts and tables; the printed examples are kept
+    python docs/make_pages.py --examples # runs `mebench data check` again for the examples
+
+The examples are copies made of SynthME or of invented tables, never of a gated data set.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mebench.datasets.base import DATASETS, DatasetInfo, dataset_class
+from mebench.datasets.composite import COMPOSITES, Composite
+from mebench.datasets.corrections import Correction, corrections_of
+from mebench.datasets.layout import Layout
+from mebench.registry import load_object
+
+DOCS = Path(__file__).parent
+PAGES = DOCS / "data"
+MARK = "## What `mebench data check` prints"
+IN_SYNTHME = {
+    "casme2": "casme2", "samm": "samm", "smic": "smic", "megc2021": "MEGC2021_generation",
+}  # fmt: skip
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page above its example, by id."""
+    found = {name: _dataset_page(dataset_class(name)) for name in DATASETS}
+    for name, entry in COMPOSITES.items():
+        found[name] = _composite_page(load_object(entry))
+    return found
+
+
+def index() -> str:
+    """Return the table of all data sets for docs/datasets.md."""
+    rows = []
+    for name in DATASETS:
+        info = dataset_class(name).info
+        clips = " or ".join(map(str, info.clips))
+        rows.append(
+            f"| [`{name}`](data/{name}.md) | {info.title} | {clips} | {info.subjects} | "
+            f"{info.fps:g}, {'grey' if info.colour == 'gray' else 'colour'} |"
+        )
+    for name, entry in COMPOSITES.items():
+        kind: type[Composite] = load_object(entry)
+        clips = sum(n for (_, what), n in kind.published.items() if what == "clips")
+        people = sum(n for (_, what), n in kind.published.items() if what == "subjects")
+        rows.append(f"| [`{name}`](data/{name}.md) | {kind.title} | {clips} | {people} | |")
+    head = "| id | data set | clips | subjects | frames per second |\n|---|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _dataset_page(kind: type) -> str:
+    info: DatasetInfo = kind.info
+    text = f"# {info.title} (`{info.id}`)\n\n{_first_line(kind)}\n\n"
+    text += "| | |\n|---|---|\n"
+    text += f"| clips | {' or '.join(map(str, info.clips))} |\n| subjects | {info.subjects} |\n"
+    text += f"| frames per second | {info.fps:g} |\n"
+    text += f"| colour | {'grey' if info.colour == 'gray' else 'yes'} |\n"
+    if info.emotions:
+        stated = ", ".join(f"{name} {count}" for name, count in info.emotions.items())
+        text += f"| emotions | {stated} |\n"
+    text += f"\n**Licence.** {info.licence}\n\n**Where to ask.** {info.request}\n\n"
+    text += f"## Folder tree\n\n```\n{info.tree}\n```\n\n{_layouts(kind.layouts)}"
+    if info.releases:
+        text += "## Releases of the annotation file\n\nTold apart by their counts.\n\n"
+        text += "| release | rows | frames onset..offset | class column |\n|---|---|---|---|\n"
+        for release in info.releases:
+            column = "yes" if release.objective else ""
+            text += f"| {release.name} | {release.rows} | {release.frames or ''} | {column} |\n"
+        text += "\n"
+    text += _corrections(corrections_of(info.id))
+    return f"{text}## Cite\n\n```bibtex\n{info.bibtex}\n```\n\n"
+
+
+def _layouts(layouts: tuple[Layout, ...]) -> str:
+    names = ", ".join(f"`{layout.name}`" for layout in layouts)
+    if len(layouts) == 1:
+        return f"Any folders may lie above these. Layout: {names}.\n\n"
+    return (
+        "Any folders may lie above these. Of several layouts the first is taken; `--layout` "
+        f"chooses another: {names}.\n\n"
+    )
+
+
+def _corrections(items: dict[str, tuple[Correction, ...]]) -> str:
+    if not items:
+        return ""
+    text = "## Corrections\n\nApplied to rows that hold the values on the left only.\n\n"
+    text += "| clip | file | taken | rule | reason | source |\n|---|---|---|---|---|---|\n"
+    for key, each in sorted(items.items()):
+        for item in each:
+            held = _values(item.file) if item.file is not None else "no row"
+            taken = "left out" if item.drop else _values(item.values)
+            text += (
+                f"| `{key}` | {held} | {taken} | {item.apply} | {item.reason} | {item.source} |\n"
+            )
+    return text + "\n"
+
+
+def _values(values: object) -> str:
+    pairs = dict(values or {})  # type: ignore[call-overload]
+    return ", ".join(f"{name} {'none' if v is None else v}" for name, v in pairs.items())
+
+
+def _composite_page(kind: type[Composite]) -> str:
+    text = f"# {kind.title} (`{kind.id}`)\n\n{_first_line(kind)}\n\n"
+    text += f"Parts: {', '.join(f'[`{part}`]({part}.md)' for part in kind.parts)}. "
+    text += f"Labels: {', '.join(f'{n} {name}' for n, name in enumerate(kind.labels))}.\n\n"
+    text += "| part | what | published |\n|---|---|---|\n"
+    for (part, what), count in kind.published.items():
+        text += f"| {part} | {what} | {count} |\n"
+    if kind.sha256:
+        text += f"\nsha256 of the sorted lines `dataset,subject,clip,label`: `{kind.sha256}`.\n"
+    return text + (
+        "\nRebuilt from the annotation files: `mebench data check "
+        f"{kind.id} --annotations-only --root DIR`, where DIR holds the parts, or each part's own "
+        "setting (`mebench config set data.<part> DIR`). Corrections never decide who is a "
+        "member.\n\n"
+    )
+
+
+def _first_line(kind: type) -> str:
+    module = sys.modules[kind.__module__].__doc__ or ""
+    return (kind.__doc__ or module).strip().splitlines()[0]
+
+
+def _example(name: str, synthme: Path) -> str | None:
+    """Return what the check prints for a SynthME copy, places shortened; None without one."""
+    if name not in IN_SYNTHME:
+        return None
+    root = synthme / IN_SYNTHME[name]
+    command = [sys.executable, "-m", "mebench", "data", "check", name, "--root", str(root)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    printed = printed.replace(str(synthme.resolve()), "synthme").replace(str(synthme), "synthme")
+    return (
+        f"For a SynthME export (`mebench data synth --out synthme --preset tiny`, then `mebench data "
+        f"check {name} --root synthme/{IN_SYNTHME[name]}`):\n\n```\n{printed}```\n"
+    )
+
+
+def main(examples: bool) -> None:
+    """Write every page; keep the examples that are there unless they are asked for."""
+    PAGES.mkdir(exist_ok=True)
+    shown: dict[str, str | None] = {}
+    if examples:
+        from mebench.synthme.export import export
+
+        with tempfile.TemporaryDirectory() as folder:
+            place = export(Path(folder) / "synthme", preset="tiny", seed=0)
+            shown = {name: _example(name, place) for name in DATASETS}
+    for name, text in pages().items():
+        path = PAGES / f"{name}.md"
+        before = path.read_text(encoding="utf-8") if path.is_file() else ""
+        kept = before.partition(MARK)[2]
+        example = f"\n\n{shown[name]}" if shown.get(name) else kept
+        path.write_text(text + (MARK + example if example else ""), encoding="utf-8")
+    path = DOCS / "datasets.md"
+    before = path.read_text(encoding="utf-8")
+    table = re.compile(r"\| id \| data set \|.*?\n\n", re.DOTALL)
+    path.write_text(table.sub(lambda _: index() + "\n", before, count=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main("--examples" in sys.argv)
