@@ -139,8 +139,8 @@ def _example(name: str, synthme: Path) -> str | None:
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     printed = printed.replace(str(synthme.resolve()), "synthme").replace(str(synthme), "synthme")
     return (
-        f"For a SynthME export (`mebench data synth --out synthme --preset tiny`, then `mebench data "
-        f"check {name} --root synthme/{IN_SYNTHME[name]}`):\n\n```\n{printed}```\n"
+        "For a SynthME export (`mebench data synth --out synthme --preset tiny`, then "
+        f"`mebench data check {name} --root synthme/{IN_SYNTHME[name]}`):\n\n```\n{printed}```\n"
     )
 
 
