@@ -16,7 +16,7 @@ from mebench.datasets.folders import find_tables
 from mebench.datasets.tables import Row, Table, read_table
 from mebench.errors import DatasetError
 from mebench.facs.codes import ParsedCell, cell_text, parse_cell
-from mebench.facs.emotions import canonical_emotion
+from mebench.facs.emotions import UNKNOWN, canonical_emotion
 from mebench.facs.objective import read_class
 from mebench.registry import load_object
 from mebench.types import Annotation, ApexSource
@@ -190,12 +190,21 @@ class TableDataset(Dataset):
         return name
 
     def emotion_of(self, draft: Draft) -> str:
-        """Return the canonical emotion of a row.
+        """Return the canonical emotion of a row, `UNKNOWN` where the table has none.
 
         Raises:
             DatasetError: for an unknown word.
         """
+        if not draft.emotion and "emotion" not in self.content.columns:
+            return UNKNOWN
         return canonical_emotion(draft.emotion)
+
+    def judge(self, draft: Draft) -> None:
+        """Look at a corrected row before its interval is judged.
+
+        Raises:
+            DatasetError: for a row that is not to be used.
+        """
 
     def row_checks(self) -> list[str]:
         """Return what contradicts itself inside the table: remarks of one data set."""
@@ -242,6 +251,7 @@ class TableDataset(Dataset):
         left_out = dropped(self.info.id, draft, self.options.corrections)
         if left_out:
             raise DatasetError(f"{draft.name}: left out as asked for: {left_out.reason}")
+        self.judge(draft)
         if draft.onset is None or draft.offset is None:
             shown = f"'{_shown(draft.onset)}'..'{_shown(draft.offset)}'"
             raise DatasetError(f"{draft.name}: onset and offset must be frame numbers, got {shown}")
@@ -315,6 +325,14 @@ class TableDataset(Dataset):
                 if loader.table_rank(path.name.lower()) is not None:
                     return f" ({path.name} there is the one of {dataset})"
         return ""
+
+
+def apex_for_offset(draft: Draft) -> Draft:
+    """Return a row with the apex in the place of an offset 0, as spotting papers take it."""
+    if draft.offset not in (0, None) or None in (draft.onset, draft.apex):
+        return draft
+    word = f"offset {draft.apex}, which is the apex, instead of {draft.offset or 'none'}"
+    return replace(draft, offset=draft.apex, words=(*draft.words, word))
 
 
 def _apex_source(apex: int | None, held: int | None) -> ApexSource:
