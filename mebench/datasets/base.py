@@ -36,6 +36,14 @@ DATASETS: dict[str, str] = {
     "smic-e": "mebench.datasets.smic_e:SmicE",
     "smic-e-vis": "mebench.datasets.smic_e:SmicEVis",
     "smic-e-nir": "mebench.datasets.smic_e:SmicENir",
+    "casme3": "mebench.datasets.casme3:Casme3",
+    "casme3-c": "mebench.datasets.casme3:Casme3C",
+    "mmew": "mebench.datasets.mmew:Mmew",
+    "casme": "mebench.datasets.casme:Casme",
+    "cas-me-2": "mebench.datasets.cas_me_2:CasMe2",
+    "samm-long": "mebench.datasets.samm_long:SammLong",
+    "fourd-me": "mebench.datasets.fourd_me:FourdMe",
+    "dfme": "mebench.datasets.dfme:Dfme",
 }
 """Data set id and the class that reads it, loaded when asked for."""
 
