@@ -195,19 +195,12 @@ class SmicNir(Smic):
     """SMIC-NIR: the near-infrared camera at 25 frames per second, 8 people."""
 
     part = "NIR"
-    info = DatasetInfo(
+    info = replace(
+        SmicVis.info,
         id="smic-nir",
         title="SMIC-NIR",
-        bibtex=BIBTEX,
-        licence=LICENCE,
-        request=REQUEST,
-        tree="""SMIC_all_raw/NIR/s11/micro/negative/s11_ne_01/07750.bmp
-SMIC_all_cropped/NIR/s11/micro/negative/s11_ne_01/reg_07750.bmp""",
-        fps=25.0,
+        tree=SmicVis.info.tree.replace("VIS", "NIR"),
         colour="gray",
-        clips=(71,),
-        subjects=8,
-        emotions={"negative": 23, "happiness": 28, "surprise": 20},
     )
     layouts = _layouts("nir")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ from typing import ClassVar
 from mebench.datasets.base import DatasetInfo, Release
 from mebench.datasets.corrections import Draft
 from mebench.datasets.layout import Layout, Place
-from mebench.datasets.smic import BIBTEX, LICENCE, REQUEST
+from mebench.datasets.smic import BIBTEX, LICENCE, REQUEST, SmicNir, SmicVis
 from mebench.datasets.smic_table import (
     HOSTS,
     NAME,
@@ -143,19 +144,12 @@ class SmicEVis(SmicE):
     """SMIC-E-VIS: the visual camera at 25 frames per second."""
 
     part = "VIS"
-    info = DatasetInfo(
+    info = replace(
+        SmicVis.info,
         id="smic-e-vis",
         title="SMIC-E-VIS",
-        bibtex=BIBTEX,
-        licence=LICENCE,
-        request=REQUEST,
         tree="""SMIC-HS-E_annotation_orig.xlsx       its sheet VIS, or SMIC_VIS_E_annotation.xlsx
 SMIC-E_raw image/VIS_long/SMIC-VIS-E/VIS/s11/s11_ne_01/07750.jpg""",
-        fps=25.0,
-        colour="rgb",
-        clips=(71,),
-        subjects=8,
-        emotions={"negative": 23, "happiness": 28, "surprise": 20},
     )
     layouts = (Layout("long", _CLIPS, re.compile(r"(^|/)(smic[-_])?vis([-_][^/]*)?$"), whole=True),)
     known_absent: ClassVar[dict[str, str]] = {}
@@ -165,19 +159,12 @@ class SmicENir(SmicE):
     """SMIC-E-NIR: the near-infrared camera at 25 frames per second."""
 
     part = "NIR"
-    info = DatasetInfo(
+    info = replace(
+        SmicNir.info,
         id="smic-e-nir",
         title="SMIC-E-NIR",
-        bibtex=BIBTEX,
-        licence=LICENCE,
-        request=REQUEST,
         tree="""SMIC-NIR-E_annotation.xlsx
 SMIC-E_raw image/NIR_long/SMIC-NIR-E/NIR/s11/s11_ne_01/07750.jpg""",
-        fps=25.0,
-        colour="gray",
-        clips=(71,),
-        subjects=8,
-        emotions={"negative": 23, "happiness": 28, "surprise": 20},
     )
     layouts = (Layout("long", _CLIPS, re.compile(r"(^|/)(smic[-_])?nir([-_][^/]*)?$"), whole=True),)
     known_absent: ClassVar[dict[str, str]] = {}
