@@ -93,13 +93,14 @@ class SmicTable:
         Raises:
             DatasetError: when the file cannot be read or has other columns.
         """
-        # A book of one part may call its sheet anything.
-        own = self.part.lower() in self.path.name.lower() and self.part != "HS"
+        # Copies call the sheet of HS anything, and so may a book of one part.
+        own = self.part == "HS" or self.part.lower() in self.path.name.lower()
         return read_table(
             self.path,
             ("subject", "filename", "onset", "offset"),
             spellings=_SPELLINGS,
             sheet=None if own else self.part,
+            prefer=(self.part.lower(),),
         )
 
     def drafts(self) -> list[Draft]:
