@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -102,6 +103,8 @@ def _dask_client(jobs: int) -> AbstractContextManager[object] | None:
     if address is not None:
         client: AbstractContextManager[object] = distributed.Client(address)
         return client
+    # It would tell every connection of every worker, however quiet its own cluster option is.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     client = distributed.Client(
         n_workers=None if jobs < 1 else jobs, threads_per_worker=1, dashboard_address=None
     )
