@@ -109,7 +109,7 @@ class Applied:
             for column, (old, new) in self.changes.items()
         )
         item = self.correction
-        return f"{changes}: {item.reason} [{item.apply}; {item.source}]"
+        return f"{changes or 'left out'}: {item.reason} [{item.apply}; {item.source}]"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -186,7 +186,7 @@ def optional(dataset: str, draft: Draft) -> list[Applied]:
     for item in corrections_of(dataset).get(draft.name, ()):
         if item.apply == "optional" and not item.adds and _matches(item, draft):
             changes = _changes(draft, _changed(draft, item), item)
-            if changes:
+            if changes or item.drop:
                 found.append(Applied(draft.name, changes, item))
     return found
 

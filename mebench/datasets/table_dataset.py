@@ -331,7 +331,8 @@ def apex_for_offset(draft: Draft) -> Draft:
     """Return a row with the apex in the place of an offset 0, as spotting papers take it."""
     if draft.offset not in (0, None) or None in (draft.onset, draft.apex):
         return draft
-    word = f"offset {draft.apex}, which is the apex, instead of {draft.offset or 'none'}"
+    held = "an empty cell" if draft.offset is None else "0"
+    word = f"offset {draft.apex}, which is the apex, instead of {held}"
     return replace(draft, offset=draft.apex, words=(*draft.words, word))
 
 
