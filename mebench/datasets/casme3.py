@@ -13,7 +13,6 @@ from mebench.datasets.folders import find_tables
 from mebench.datasets.layout import Layout, Place
 from mebench.datasets.table_dataset import TableDataset, apex_for_offset
 from mebench.datasets.tables import Row, read_table
-from mebench.errors import DatasetError
 from mebench.facs.objective import read_class
 from mebench.types import Annotation
 
@@ -103,12 +102,9 @@ class Casme3(TableDataset):
         """Return the recording's letter and the printed onset, ``d_112``.
 
         Raises:
-            DatasetError: for a name or an onset that is none.
+            DatasetError: for a name that is no letter.
         """
-        letter, onset = super().clip_id_of(row), row.whole("onset")
-        if onset is None:
-            raise DatasetError(f"onset must be a frame number, got '{row.text('onset')[:40]}'")
-        return f"{letter.lower()}_{onset}"
+        return f"{super().clip_id_of(row).lower()}_{row.whole('onset')}"
 
     def draft(self, row: Row) -> Draft:
         """Return a row; what a book of all expressions lacks comes from the ME label."""
@@ -193,11 +189,11 @@ class Casme3C(TableDataset):
     layouts = (
         Layout(
             "clips",
-            re.compile(r"(sub|spno\.?)?0*(?P<subject>[0-9]{1,3})/0*(?P<clip>[0-9]{1,3})/color"),
+            re.compile(r"(sub)?0*(?P<subject>[0-9]{1,3})/0*(?P<clip>[0-9]{1,3})/color"),
         ),
         Layout(
             "recordings",
-            re.compile(r"(sub|spno\.?)?0*(?P<subject>[0-9]{1,3})/[a-z]/color"),
+            re.compile(r"(sub)?0*(?P<subject>[0-9]{1,3})/[a-z]/color"),
             whole=True,
         ),
     )
