@@ -80,7 +80,7 @@ class FourdMe(TableDataset):
         draft = super().draft(row)
         if not re.search("[A-Za-z]", draft.emotion):
             words = [word for word in _EMOTIONS if row.text(f"is {word}") == "1"]
-            draft = replace(draft, emotion="+".join(words))
+            draft = replace(draft, emotion="+".join(words) or draft.emotion)
         if draft.au is None or not row.text("au"):
             units = [f"AU{number}" for number in _UNITS if row.text(f"AU{number}") == "1"]
             draft = replace(draft, au="+".join(units) or None)
