@@ -10,6 +10,7 @@ import click
 from mebench import weights as store
 from mebench.cli.progress import console_progress
 from mebench.errors import WeightsError
+from mebench.io.files import sha256_file
 
 
 @click.group(name="weights")
@@ -73,11 +74,40 @@ def verify_weights(names: tuple[str, ...]) -> None:
 
 
 @weights.command(name="import")
-@click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
-def import_weights(name: str, file: Path) -> None:
-    """Copy FILE, which you have, into the store as weights NAME."""
-    click.echo(f"{name}: {store.import_file(name, file)}")
+@click.argument("words", nargs=-1, required=True, metavar="[NAME] FILE")
+@click.option("--as", "baseline", help="Turn a published checkpoint of this baseline into ours.")
+@click.option("--preset", default="paper", show_default=True, help="Its configuration, with --as.")
+@click.option("-s", "overrides", multiple=True, metavar="KEY=VALUE", help="Change it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to, with --as.")
+def import_weights(
+    words: tuple[str, ...],
+    baseline: str | None,
+    preset: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Copy FILE, which you have, into the store as weights NAME; or import a checkpoint.
+
+    With --as BASELINE, FILE is a checkpoint that the method's published code wrote; what comes out
+    is read by 'mebench generate BASELINE --checkpoint'.
+    """
+    if len(words) != (1 if baseline else 2):
+        form = "--as BASELINE FILE" if baseline else "NAME FILE, or --as BASELINE FILE"
+        raise click.UsageError(f"give {form}")
+    file = Path(words[-1])
+    if baseline is None:
+        click.echo(f"{words[0]}: {store.import_file(words[0], file)}")
+        return
+    from mebench.cli.options import pairs_of
+    from mebench.methods.catalogue import load_baseline
+
+    method = load_baseline(baseline, preset=preset, overrides=pairs_of(overrides, "-s"))
+    lines = method.import_published(file)
+    target = out or store.store_folder() / "imported" / f"{baseline}-{sha256_file(file)[:8]}.pt"
+    method.save(target)
+    for line in lines:
+        click.echo(line, err=True)
+    click.echo(target)
 
 
 def _row(name: str) -> dict[str, str | bool | None]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from mebench.errors import UsageError
 from mebench.types import Face, FaceClip, Frames, Progress
 
 
@@ -56,6 +57,15 @@ class Baseline(ABC):
 
     def save(self, path: Path) -> None:  # noqa: B027
         """Write what `load` needs; nothing for a method that does not learn."""
+
+    def import_published(self, path: Path) -> list[str]:
+        """Read a checkpoint of the method's published code and return what was done with it.
+
+        Raises:
+            UsageError: for a method without one.
+            WeightsError: for a file that is not one, or does not fit the configuration.
+        """
+        raise UsageError(f"{type(self).__name__} has no published checkpoints to import")
 
     def load(self, path: Path, *, device: str) -> None:  # noqa: B027
         """Read what `save` wrote."""

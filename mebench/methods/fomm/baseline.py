@@ -14,6 +14,7 @@ from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
+from mebench.methods.fomm.published import read_published
 from mebench.methods.fomm.training import Trainer
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
 
@@ -89,6 +90,17 @@ class FommPrior(Baseline):
         states = {name: module.state_dict() for name, module in self._networks.modules().items()}
         configuration = self.config.model_dump(mode="json")
         checkpoint.write(path, {"configuration": configuration, **states})
+
+    def import_published(self, path: Path) -> list[str]:
+        """Read a checkpoint of the published code into networks of this configuration.
+
+        Raises:
+            WeightsError: for a file that is not one, or has other shapes.
+        """
+        networks = build(self.config, 0)
+        report = read_published(path, networks.modules())
+        self._use(networks)
+        return report.lines()
 
     def load(self, path: Path, *, device: str = "cpu") -> None:
         """Read networks that `save`, or training, wrote; their configuration comes with them.
