@@ -173,7 +173,7 @@ class TableDataset(Dataset):
         """
         subject = self.subject_id(row.text("subject"))
         if subject is None:
-            raise DatasetError(f"subject '{row.text('subject')}' holds no number")
+            raise DatasetError(f"subject '{row.text('subject')[:40]}' holds no number")
         return subject
 
     def clip_id_of(self, row: Row) -> str:
@@ -264,7 +264,7 @@ class TableDataset(Dataset):
         apex = draft.apex if draft.has_apex else None
         if apex is None and "apex" in self.content.columns:
             why = "" if draft.apex is None else f", outside {draft.onset}..{draft.offset}"
-            words.append(f"no apex: the cell holds '{draft.apex_text}'{why}")
+            words.append(f"no apex: the cell holds '{draft.apex_text[:40]}'{why}")
         cell = self._action_units(draft)
         return Annotation(
             subject=draft.subject,
