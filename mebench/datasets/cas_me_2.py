@@ -113,7 +113,7 @@ class CasMe2(TableDataset):
         index = row.whole("participant")
         if index not in self._subjects:
             raise DatasetError(
-                f"participant {row.text('participant')} is on no sheet; copy it anew"
+                f"participant {index} is on no sheet; copy the annotation file again"
             )
         return self._subjects[index]
 

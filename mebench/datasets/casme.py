@@ -71,7 +71,7 @@ class Casme(TableDataset):
         second = replace(draft, apex=row.whole("apex2"), apex_text=row.text("apex2"))
         if draft.has_apex or not second.has_apex:
             return draft
-        word = f"apex {second.apex} of ApexF2: ApexF1 holds '{draft.apex_text}'"
+        word = f"apex {second.apex} of ApexF2: ApexF1 holds '{draft.apex_text[:40]}'"
         return replace(second, words=(*draft.words, word))
 
     def emotion_of(self, draft: Draft) -> str:

@@ -13,6 +13,7 @@ from mebench.datasets.folders import find_tables
 from mebench.datasets.layout import Layout, Place
 from mebench.datasets.table_dataset import TableDataset, apex_for_offset
 from mebench.datasets.tables import Row, read_table
+from mebench.errors import DatasetError
 from mebench.facs.objective import read_class
 from mebench.types import Annotation
 
@@ -45,6 +46,8 @@ _OBJECTIVE = {"I": 15, "II": 151, "III": 234, "IV": 37, "V": 47, "VI": 3, "VII":
 _POOR = ("sp214/b_5", "sp214/k_4", "sp215/e_7", "sp215/f_5")
 """Micro-expressions touched by the publisher's list of frames of low quality."""
 _CLIP = r"spno\.? ?0*(?P<subject>[0-9]{1,3})_(?P<clip>[a-z]_[0-9]+)"
+_MICRO = re.compile(r"^(?!.*(/depth$|_mae_clip))")
+"""Neither depth nor the clips of macro-expressions, which are named alike."""
 
 
 class Casme3(TableDataset):
@@ -73,13 +76,13 @@ class Casme3(TableDataset):
         ),
     )
     layouts = (
-        Layout("clips", re.compile(_CLIP), re.compile(r"^(?!.*/depth$)")),
+        Layout("clips", re.compile(_CLIP), _MICRO),
         Layout(
             "recordings",
             re.compile(r"spno\.? ?0*(?P<subject>[0-9]{1,3})/(?P<clip>[a-z])/color"),
             whole=True,
         ),
-        Layout("clip-files", re.compile(_CLIP), media="file"),
+        Layout("clip-files", re.compile(_CLIP), _MICRO, media="file"),
     )
     required = ("subject", "filename", "onset", "apex", "offset", "au")
     prefer = ("label", "au+emotion")
@@ -158,7 +161,12 @@ class Casme3(TableDataset):
         labels: dict[str, tuple[str, str | None]] = {}
         for path in sorted(found, key=lambda path: self.table_rank(path.name.lower()) or 0):
             columns = ("subject", "filename", "onset", "emotion")
-            for row in read_table(path, columns, prefer=self.prefer).rows:
+            try:
+                rows = read_table(path, columns, prefer=self.prefer).rows
+            except DatasetError as error:
+                self.notes.append(str(error))
+                continue
+            for row in rows:
                 letter, onset = row.text("filename").lower(), row.whole("onset")
                 name = f"{self.subject_id(row.text('subject'))}/{letter}_{onset}"
                 labels.setdefault(name, (row.text("emotion"), read_class(row.text("objective"))))

@@ -36,6 +36,7 @@ _PARTS = {
     "test A": re.compile(r"test[\W_]*(data[\W_]*)?a(?![a-z])"),
     "test B": re.compile(r"test[\W_]*(data[\W_]*)?b(?![a-z])"),
 }
+_CLIPS = re.compile(r"(?P<clip>(?P<subject>sub[0-9]{1,4})_[0-9]{1,3})")
 _BY_ID = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 
 
@@ -62,11 +63,8 @@ class Dfme(TableDataset):
         ),
     )
     layouts = (
-        Layout(
-            "frames",
-            re.compile(r"(?P<clip>(?P<subject>sub[0-9]{1,4})_[0-9]{1,3})"),
-            scattered=True,
-        ),
+        Layout("frames", _CLIPS, re.compile(r"^(?!.*dfme_?crop)"), scattered=True),
+        Layout("cropped", _CLIPS, re.compile(r"dfme_?crop"), scattered=True),
     )
     required = ("subject", "filename", "onset", "apex", "offset")
     spellings: ClassVar[dict[str, frozenset[str]]] = {"emotion_id": frozenset({"emotionid"})}

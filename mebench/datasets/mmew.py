@@ -101,7 +101,7 @@ class Mmew(TableDataset):
         last = max(index_folder(place.path), default=0) if place else 0
         if last < 2:
             return draft
-        word = f"offset {last}, the last frame on disk, instead of '{row.text('offset')}'"
+        word = f"offset {last}, the last frame on disk, instead of '{row.text('offset')[:40]}'"
         return replace(draft, onset=draft.onset or 1, offset=last, words=(*draft.words, word))
 
     def judge(self, draft: Draft) -> None:

@@ -145,7 +145,11 @@ class SammLong(TableDataset):
         if not found:
             return {}
         best = min(found, key=lambda path: Samm.table_rank(path.name.lower()) or 0)
-        rows = read_table(best, ("subject", "filename", "emotion")).rows
+        try:
+            rows = read_table(best, ("subject", "filename", "emotion")).rows
+        except DatasetError as error:
+            self.notes.append(str(error))
+            return {}
         return {
             row.text("filename"): (row.text("emotion"), read_class(row.text("objective")))
             for row in rows

@@ -49,6 +49,7 @@ def root(tmp_path: Path) -> Path:
         ("frame/spNO.214_b_5", range(5, 13)),
         ("frame/spNO.214_c_5", range(5, 35)),
         ("depth/spNO.1_a_355", range(355, 370)),
+        *((f"../Part_A_MaE_clip/frame/spNO.2_b_{n}", range(n, n + 2)) for n in range(12)),
     ):
         save_frames(frames / name, [f"{n}.jpg" for n in numbers], size=(4, 4))
     return place

@@ -64,6 +64,16 @@ def test_three_parts_are_read_as_one(root: Path) -> None:
     assert "test_B_full_with_AU.xlsx read as one" in report.notes[0]
 
 
+def test_crops_are_another_layout(root: Path) -> None:
+    for row in TRAIN:
+        numbers = range(int(str(row[2])), int(str(row[4])) + 1)
+        names = [f"{n:05d}.png" for n in numbers]
+        save_frames(root / "DFME_Crop" / "DFME_train" / str(row[1]), names, (2, 2))
+    assert load_dataset("dfme", root).check().layout == "frames"
+    crops = load_dataset("dfme", root, Options(layout="cropped"))
+    assert {Path(clip.path).parts[0] for clip in crops.clips(on_missing="skip")} == {"DFME_Crop"}
+
+
 def test_one_part_alone(root: Path) -> None:
     table = root / "full_release_annotation" / "test_A_full_with_AU.xlsx"
     dataset = load_dataset("dfme", root, Options(table=table))
