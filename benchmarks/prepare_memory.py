@@ -1,6 +1,7 @@
 """Peak memory of ``mebench data prepare`` for 100 and for 1000 clips.
 
-Run: ``python -m benchmarks.prepare_memory --out DIR [--clips 100 1000] [--frames 32] [--jobs 1]``.
+Run: ``python -m benchmarks.prepare_memory --out DIR [--clips 100 1000] [--frames 32] [--jobs 1]
+[--landmarks dlib]``.
 The clips of a person are hard links to one file a frame. The peak is the largest resident set of
 any of the command's processes (Linux and macOS).
 """
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs=2, default=[100, 1000])
     parser.add_argument("--frames", type=int, default=32)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--landmarks", choices=["given", "dlib"], default="dlib")
     parser.add_argument("--size", type=int, default=64)
     chosen = parser.parse_args()
     environment = {**os.environ, "MEBENCH_CACHE": str(chosen.out / "cache")}
@@ -52,7 +54,9 @@ def main() -> None:
         root = make_copy(out, clips, chosen.frames, chosen.jobs, linked=True)
         shutil.rmtree(chosen.out / "cache", ignore_errors=True)
         command = [sys.executable, "-m", "mebench", "data", "prepare", "casme2"]
-        command += ["--root", str(root), "--landmarks-root", str(out / "points"), "--json"]
+        command += ["--root", str(root), "--json", "--landmarks", chosen.landmarks]
+        if chosen.landmarks == "given":
+            command += ["--landmarks-root", str(out / "points")]
         command += ["--size", str(chosen.size), "--jobs", str(chosen.jobs)]
         peaks.append(peak_mb(command, environment))
         print(f"{clips} clips of {chosen.frames} frames, jobs {chosen.jobs}: {peaks[-1]:.1f} MB")
