@@ -3,12 +3,15 @@
     python docs/make_pages.py            # facts and tables; the printed examples are kept
     python docs/make_pages.py --examples # runs `mebench data check` again for the examples
 
-The examples are copies made of SynthME or of invented tables, never of a gated data set.
+The examples are copies made of SynthME or of invented tables (those of the tests, which need
+pytest), never of a gated data set.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -91,11 +94,11 @@ def _layouts(layouts: tuple[Layout, ...]) -> str:
 def _corrections(items: dict[str, tuple[Correction, ...]]) -> str:
     if not items:
         return ""
-    text = "## Corrections\n\nApplied to rows that hold the values on the left only.\n\n"
-    text += "| clip | file | taken | rule | reason | source |\n|---|---|---|---|---|---|\n"
+    text = "## Corrections\n\nApplied only to a row that holds these values.\n\n"
+    text += "| clip | row holds | taken | rule | reason | source |\n|---|---|---|---|---|---|\n"
     for key, each in sorted(items.items()):
         for item in each:
-            held = _values(item.file) if item.file is not None else "no row"
+            held = "no row" if item.file is None else _values(item.file) or "anything"
             taken = "left out" if item.drop else _values(item.values)
             text += (
                 f"| `{key}` | {held} | {taken} | {item.apply} | {item.reason} | {item.source} |\n"
@@ -130,18 +133,51 @@ def _first_line(kind: type) -> str:
     return (kind.__doc__ or module).strip().splitlines()[0]
 
 
-def _example(name: str, synthme: Path) -> str | None:
-    """Return what the check prints for a SynthME copy, places shortened; None without one."""
-    if name not in IN_SYNTHME:
+def _example(name: str, place: Path) -> str | None:
+    """Return what the check prints for a copy that was made up; None where none is made."""
+    told, root, more = _copy(name, place)
+    if root is None:
         return None
-    root = synthme / IN_SYNTHME[name]
-    command = [sys.executable, "-m", "mebench", "data", "check", name, "--root", str(root)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    printed = printed.replace(str(synthme.resolve()), "synthme").replace(str(synthme), "synthme")
-    return (
-        "For a SynthME export (`mebench data synth --out synthme --preset tiny`, then "
-        f"`mebench data check {name} --root synthme/{IN_SYNTHME[name]}`):\n\n```\n{printed}```\n"
-    )
+    command = [sys.executable, "-m", "mebench", "data", "check", name, *more, "--root", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        # A copy of the tests may hold no frames that this data set reads.
+        more = [*command, "--annotations-only"]
+        done = subprocess.run(more, capture_output=True, text=True, check=True)
+        told += " (`--annotations-only`)"
+    printed = done.stdout
+    for spelling in (str(root.resolve()), str(root)):
+        printed = printed.replace(spelling, "ROOT")
+    return f"{told}:\n\n```\n{printed}```\n"
+
+
+def _copy(name: str, place: Path) -> tuple[str, Path | None, list[str]]:
+    """Return what a made-up copy is, where it lies, and the options its check needs."""
+    if name in IN_SYNTHME:
+        told = f"For a SynthME export (`mebench data check {name} --root ROOT`)"
+        return told, place / "synthme" / IN_SYNTHME[name], []
+    root = place / name
+    root.mkdir()
+    if name in ("smic-vis", "smic-nir"):
+        base = place / "synthme/smic/SMIC_all_raw/HS"
+        shutil.copytree(base, root / "SMIC_all_raw" / name.removeprefix("smic-").upper())
+        return "For SynthME's SMIC under the name of this part", root, []
+    if name in ("smic-e", "smic-e-vis"):
+        import full_tables
+
+        full_tables.write_smic(root / "SMIC-HS-E_annotation_orig.xlsx")
+        told = "For a table of the published form with invented values (`--annotations-only`)"
+        return told, root, ["--annotations-only"]
+    module = {"casme3-c": "casme3"}.get(name, name).replace("-", "_")
+    try:
+        found = importlib.import_module(f"test_dataset_{module}")
+    except ModuleNotFoundError:
+        return "", None, []
+    told = "For the small copy, with every quirk in it, that the tests make"
+    if name == "mmew":
+        return told, found.save_tree(root, found.ROWS), []
+    fixture = found.part_c if name == "casme3-c" else found.root
+    return told, fixture._get_wrapped_function()(root), []
 
 
 def main(examples: bool) -> None:
@@ -152,8 +188,9 @@ def main(examples: bool) -> None:
         from mebench.synthme.export import export
 
         with tempfile.TemporaryDirectory() as folder:
-            place = export(Path(folder) / "synthme", preset="tiny", seed=0)
-            shown = {name: _example(name, place) for name in DATASETS}
+            sys.path.insert(0, str(DOCS.parent / "tests/datasets"))
+            export(Path(folder) / "synthme", preset="tiny", seed=0)
+            shown = {name: _example(name, Path(folder)) for name in DATASETS}
     for name, text in pages().items():
         path = PAGES / f"{name}.md"
         before = path.read_text(encoding="utf-8") if path.is_file() else ""

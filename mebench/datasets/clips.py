@@ -74,6 +74,11 @@ def _from_folder(
         )
         files = dict(zip(range(row.onset, row.offset + 1), files.values(), strict=True))
         numbers = tuple(files)
+    if row.onset == row.offset:
+        raise DatasetError(
+            f"{place.path}: clip {name} is annotated as the single frame {row.onset}, no movement; "
+            "go on without it with --on-missing skip"
+        )
     if len(numbers) < 2:
         raise DatasetError(
             f"{place.path}: frames {min(files)}..{max(files)}, but clip {name} is annotated "

@@ -77,8 +77,8 @@ class Draft:
 
     @property
     def ordered(self) -> bool:
-        """Whether onset < offset, both known."""
-        return self.onset is not None and self.offset is not None and self.onset < self.offset
+        """Whether onset <= offset, both known."""
+        return self.onset is not None and self.offset is not None and self.onset <= self.offset
 
     @property
     def has_apex(self) -> bool:

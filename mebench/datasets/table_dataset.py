@@ -255,9 +255,9 @@ class TableDataset(Dataset):
         if draft.onset is None or draft.offset is None:
             shown = f"'{_shown(draft.onset)}'..'{_shown(draft.offset)}'"
             raise DatasetError(f"{draft.name}: onset and offset must be frame numbers, got {shown}")
-        if not 0 <= draft.onset < draft.offset:
+        if not 0 <= draft.onset <= draft.offset:
             raise DatasetError(
-                f"{draft.name}: onset {draft.onset} must lie before offset {draft.offset}"
+                f"{draft.name}: onset {draft.onset} must not lie after offset {draft.offset}"
             )
         self.applied += applied
         words = [*held.words, *(item.words() for item in applied)]

@@ -155,7 +155,7 @@ def test_the_book_of_all_expressions_counts_macro_rows_apart(tmp_path: Path) -> 
     report = dataset.check(annotations_only=True)
     assert (report.rows, report.clips_annotated, report.macro_rows) == (5, 2, 3)
     assert report.refused_rows == (
-        "CAS(ME)3_part_A_v2.xls row 6: sp2/c_30: onset 30 must lie before offset 20",
+        "CAS(ME)3_part_A_v2.xls row 6: sp2/c_30: onset 30 must not lie after offset 20",
     )
     assert report.subjects_found == 1
     assert "holds no emotions: put the ME label here" in report.notes[0]

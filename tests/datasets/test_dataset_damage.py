@@ -74,7 +74,13 @@ def test_rows_that_cannot_be_used_are_named_and_the_rest_is_kept(casme2: Path) -
     ]
     for row, words in zip(
         dataset.refused,
-        ("before offset", "frame numbers", "Did you mean 'happiness'", "cannot be", "stands twice"),
+        (
+            "must not lie after offset",
+            "frame numbers",
+            "Did you mean 'happiness'",
+            "cannot be",
+            "stands twice",
+        ),
         strict=True,
     ):
         assert words in row
