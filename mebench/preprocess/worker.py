@@ -62,6 +62,10 @@ def prepare_one(clip: Clip, *, recipe: Recipe) -> Done | Failure:
                 entry, fresh = _timed(clip, entry, recipe.tim, recipe.cache)
     except DatasetError as error:
         return Failure(clip.key, str(error))
+    except MemoryError:
+        return Failure(
+            clip.key, f"{clip.key}: too little memory for this clip; run again with fewer --jobs"
+        )
     return Done(entry, fresh, spot, (*entry.notes, *notes))
 
 

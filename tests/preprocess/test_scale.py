@@ -99,6 +99,20 @@ def test_a_killed_worker_is_told_in_one_line() -> None:
         list(each(die, range(4), jobs=2))
 
 
+def test_a_clip_too_large_for_memory_is_left_out(
+    clips: list[Clip], run: Callable[..., PreparedSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(clips[:2])
+
+    def short(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "write_entry", short)
+    prepared = run(clips, on_missing="skip")
+    assert prepared.keys == ("casme2.01.EP01", "casme2.01.EP02")
+    assert "too little memory" in prepared.failures[0].reason
+
+
 def test_results_hold_no_pixels_and_no_open_maps(
     clips: list[Clip], run: Callable[..., PreparedSet]
 ) -> None:
