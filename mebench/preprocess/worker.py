@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,6 @@ class Done:
 
 def prepare_one(clip: Clip, *, recipe: Recipe) -> Done | Failure:
     """Return where a clip lies in the cache, made now if need be, or why it cannot be prepared."""
-    clip = _with_own_paths(clip)
     try:
         with _one_cv2_thread():
             entry, fresh = _cropped(clip, recipe)
@@ -67,14 +66,6 @@ def prepare_one(clip: Clip, *, recipe: Recipe) -> Done | Failure:
             clip.key, f"{clip.key}: too little memory for this clip; run again with fewer --jobs"
         )
     return Done(entry, fresh, spot, (*entry.notes, *notes))
-
-
-def _with_own_paths(clip: Clip) -> Clip:
-    """Return a clip that can be dropped: a path keeps its text once used, and there are many."""
-    if not isinstance(clip.reader, FrameFiles):
-        return clip
-    paths = tuple(copy(path) for path in clip.reader.paths)
-    return replace(clip, reader=replace(clip.reader, paths=paths))
 
 
 def _cropped(clip: Clip, recipe: Recipe) -> tuple[Entry, bool]:
