@@ -89,7 +89,7 @@ def _from_folder(
         remarks.append(
             f"{place.path}: {extra} frames outside {row.onset}..{row.offset} ({name}), left out"
         )
-    return row, numbers, FrameFiles(tuple(files[number] for number in numbers))
+    return row, numbers, FrameFiles.of([files[number] for number in numbers])
 
 
 def _from_file(
@@ -100,7 +100,7 @@ def _from_file(
     for row in rows:
         if count == row.offset - row.onset + 1:
             places = range(count)
-            return row, tuple(range(row.onset, row.offset + 1)), ClipFile((path,), places)
+            return row, tuple(range(row.onset, row.offset + 1)), ClipFile.part(path, places)
     row = rows[0]
     if count < row.offset:
         raise DatasetError(
@@ -109,7 +109,7 @@ def _from_file(
         )
     remarks.append(f"{path}: {count} frames, cut to {row.onset}..{row.offset} counted from 1")
     places = range(row.onset - 1, row.offset)
-    return row, tuple(range(row.onset, row.offset + 1)), ClipFile((path,), places)
+    return row, tuple(range(row.onset, row.offset + 1)), ClipFile.part(path, places)
 
 
 def _fitting(rows: Sequence[Annotation], numbers: Iterable[int]) -> Annotation:

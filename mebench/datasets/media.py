@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,24 @@ CLIP_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv"})
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """Reads a clip from its image files; small and picklable."""
+    """Reads a clip from the image files of a folder; small and picklable.
 
-    paths: tuple[Path, ...]
+    Names are kept apart from the folder: a data set has a hundred thousand of them.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> FrameFiles:
+        """Return the reader of files that lie in one folder, in this order."""
+        return FrameFiles(str(paths[0].parent), tuple(path.name for path in paths))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in order of time."""
+        folder = Path(self.folder)
+        return tuple(folder / name for name in self.names)
 
     def __call__(self) -> Frames:
         """Return all frames (T, H, W, 3)."""
@@ -35,7 +50,7 @@ class FrameFiles:
 
 @dataclass(frozen=True)
 class ClipFile(FrameFiles):
-    """Reads a clip from one avi or mp4 file, `paths[0]`.
+    """Reads a clip from one avi or mp4 file, the only one of `paths`.
 
     Attributes:
         places: places of the clip's frames in the file, from 0.
@@ -43,12 +58,18 @@ class ClipFile(FrameFiles):
 
     places: range = range(0)
 
+    @classmethod
+    def part(cls, path: Path, places: range) -> ClipFile:
+        """Return the reader of some frames of a file."""
+        return cls(str(path.parent), (path.name,), places)
+
     def __call__(self) -> Frames:
         """Return all frames (T, H, W, 3)."""
-        frames, _ = read_clip_file(self.paths[0])
+        (path,) = self.paths
+        frames, _ = read_clip_file(path)
         if self.places.stop > len(frames):
             raise DatasetError(
-                f"{self.paths[0]}: frames {self.places.start}..{self.places.stop - 1} needed, "
+                f"{path}: frames {self.places.start}..{self.places.stop - 1} needed, "
                 f"{len(frames)} can be decoded; copy it again"
             )
         return frames[self.places.start : self.places.stop]

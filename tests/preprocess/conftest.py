@@ -50,7 +50,7 @@ def make_clip(tmp_path: Path, true_points: np.ndarray) -> MakeClip:
         (tmp_path / "points").mkdir(exist_ok=True)
         np.save(tmp_path / "points" / f"casme2.01.{clip_id}.npy", true_points)
         row = Annotation("01", clip_id, 10, apex, source, numbers[-1], (), "", emotion, emotion)
-        return Clip("casme2", row, 200.0, "rgb", numbers, FrameFiles(tuple(paths)))
+        return Clip("casme2", row, 200.0, "rgb", numbers, FrameFiles.of(paths))
 
     return make
 

@@ -166,7 +166,7 @@ def test_a_clip_without_a_face_is_a_recorded_failure_not_a_mean_face(
     for clip_id, frame in (("EP01", image), ("EP02", BLANK)):
         write_png(tmp_path / clip_id / "img1.png", frame)
         row = Annotation("01", clip_id, 1, 1, "annotated", 1, (), "", "others", "others")
-        files = FrameFiles((tmp_path / clip_id / "img1.png",))
+        files = FrameFiles.of([tmp_path / clip_id / "img1.png"])
         clips.append(Clip("casme2", row, 200.0, "rgb", (1,), files))
     done = prepare(
         clips, size=32, landmarker=dlib_landmarks, cache=tmp_path / "cache", on_missing="skip"

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mebench.cli.data_landmarks import landmarks
+from mebench.datasets.base import load_dataset
 from mebench.preprocess.landmarks import GivenLandmarks
 
 BLANK = np.zeros((8, 8, 3), np.uint8)
@@ -51,7 +52,7 @@ def test_all_frames_of_given_ones_and_a_clip_that_has_none(
     root: Path, tiny: Path, tmp_path: Path
 ) -> None:
     own = Path(shutil.copytree(tiny / "truth" / "landmarks", tmp_path / "own"))
-    keys = sorted(path.stem for path in own.glob("smic.*.npy"))
+    keys = sorted(clip.key for clip in load_dataset("smic", root).clips())
     (own / f"{keys[0]}.npy").unlink()
     out = tmp_path / "points"
     arguments = ("smic", "--root", root, "--landmarks", "given", "--landmarks-root", own)

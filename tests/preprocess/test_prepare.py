@@ -112,7 +112,7 @@ def test_moving_the_recordings_keeps_the_cache(
     shutil.move(tmp_path / "frames", moved)
     paths = [tuple(moved / p.parent.name / p.name for p in c.reader.paths) for c in clips]
     again = [
-        Clip(c.dataset, c.annotation, c.fps, c.colour, c.frame_numbers, FrameFiles(p))
+        Clip(c.dataset, c.annotation, c.fps, c.colour, c.frame_numbers, FrameFiles.of(p))
         for c, p in zip(clips, paths, strict=True)
     ]
     assert run(again).made == 0
@@ -123,7 +123,7 @@ def test_another_part_of_the_same_clip_file_is_another_entry(
 ) -> None:
     file = tmp_path / "EP01.avi"
     file.write_bytes(b"frames")
-    parts = [ClipFile((file,), places) for places in (range(0, 4), range(1, 5), range(0, 4))]
+    parts = [ClipFile.part(file, places) for places in (range(0, 4), range(1, 5), range(0, 4))]
     names = [
         entry_key(replace(clips[0], reader=part), landmarks="", size=48, colour="rgb")
         for part in parts
