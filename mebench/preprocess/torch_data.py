@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from mebench.errors import UsageError, did_you_mean
-from mebench.facs.emotions import UNKNOWN, three_class
+from mebench.facs import emotions
 from mebench.preprocess.cache import read_frames
 from mebench.preprocess.prepared import PreparedSet, apex_index
 from mebench.types import Clip
@@ -135,9 +135,9 @@ def _label(clip: Clip, label: Label | Callable[[Clip], str | None]) -> str | Non
         return label(clip)
     if label == "emotion":
         emotion = clip.annotation.emotion
-        return None if emotion == UNKNOWN else emotion
+        return None if emotion == emotions.UNKNOWN else emotion
     if label == "three_class":
-        return three_class(clip.dataset, clip.annotation.emotion)
+        return emotions.three_class(clip.dataset, clip.annotation.emotion)
     if label == "objective_class":
         return clip.annotation.objective_class
     raise UsageError(f"unknown label '{label}'.{did_you_mean(str(label), LABELS)}")
