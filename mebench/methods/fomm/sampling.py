@@ -72,9 +72,12 @@ def _draw_one(
     sampling = config.train.sampling
     index = int(rng.integers(len(materials)))
     item = materials[index]
-    if rng.random() < sampling.synthetic and config.points.tracking == "flow":
+    if rng.random() < sampling.synthetic:
         other = materials[int(rng.integers(len(materials)))]
         row = _synthetic(item, other, config, rng, progress)
+        if config.points.tracking == "none":
+            # Points that nobody tracks stay where frame 0 has them; the Jacobians must do it all.
+            row = replace(row, driving_points=row.template_points)
     else:
         row = _real(item, config, rng)
     if rng.random() < sampling.flip:
