@@ -8,6 +8,7 @@ tracks and their flow are exact. A batch is a function of (seed, step) alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,7 @@ class Batch:
         driving_jacobians: (B, K, 2, 2) float32, of template to driving.
         flow: (B, S, S, 2) float32, pixels from a driving pixel to its place in the template.
         flow_known: (B,) bool.
+        clip: (B,) int64, index of the clip a pair is from.
     """
 
     template: Tensor
@@ -43,6 +45,7 @@ class Batch:
     driving_jacobians: Tensor
     flow: Tensor
     flow_known: Tensor
+    clip: Tensor = dataclasses.field(default_factory=lambda: torch.tensor(-1))
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -82,7 +85,7 @@ def _draw_one(
         row = _real(item, config, rng)
     if rng.random() < sampling.flip:
         row = flip(row, mirror(config.points.point_set))
-    return _jitter(row, item.gray, sampling, rng)
+    return replace(_jitter(row, item.gray, sampling, rng), clip=torch.tensor(index))
 
 
 def _real(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,6 @@ from torch import Tensor, nn
 
 from mebench import spec
 from mebench.errors import MebenchError, UsageError, WeightsError
-from mebench.io.files import atomic_path
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.config import FommConfig
@@ -35,6 +32,7 @@ from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.rehearsal import fit_correction, lenders_of, rehearse
 from mebench.methods.fomm.sampling import Batch, draw
 from mebench.methods.fomm.tracks import clip_digest
+from mebench.methods.fomm.training_aids import LossLog, memory_told, note_of, reproducible
 from mebench.methods.fomm.transform import Transform
 from mebench.preprocess.parallel import each
 from mebench.types import FaceClip, Progress
@@ -78,6 +76,7 @@ class Trainer:
         """
         if not clips:
             raise UsageError("training needs at least one clip, got none")
+        self._keys = [clip.key for clip in clips]
         identity = self._identity(clips)
         total = total_steps(self.config, len(clips))
         start = self._resume_point(identity)
@@ -85,7 +84,7 @@ class Trainer:
             materials = self._materials(clips, progress)
             self._correct(materials, progress)
             span = _Span(start, total, threading.Event())
-            with _reproducible():
+            with reproducible():
                 without_denormals(
                     lambda: self._loop(materials, span, identity, progress), span.stop.set
                 )
@@ -170,18 +169,19 @@ class Trainer:
             run.optimiser.load_state_dict(self._resumed["optimiser"])
             if run.critic_optimiser is not None:
                 run.critic_optimiser.load_state_dict(self._resumed["critic_optimiser"])
-        log = _LossLog(self.workdir / LOSSES, start)
+        log = LossLog(self.workdir / LOSSES, start)
         with progress.task("train", total, start) as task:
             began = time.monotonic()
             for step in range(start, total):
-                losses = self._step(run, materials, step, total)
+                with memory_told(config.batch):
+                    losses = self._step(run, materials, step, total)
                 done = step + 1
                 log.add(done, losses)
                 last = done == total or stop.is_set()
                 if last or done % config.checkpoint_every == 0:
                     log.flush()
                     self._save(run, done, identity)
-                task.advance(note=_note(losses, began, done - start, total - done))
+                task.advance(note=note_of(losses, began, done - start, total - done))
                 if stop.is_set() and done < total:
                     raise KeyboardInterrupt
 
@@ -199,14 +199,29 @@ class Trainer:
             critic.requires_grad_(False)
         outcome: Outcome = run.objective(batch, transform, critic, motion_only)
         loss = torch.stack(list(outcome.losses.values())).sum()
-        _check_finite(outcome.losses, step)
+        self._check_finite(outcome.losses, step, batch)
         run.optimiser.zero_grad()
         run.fabric.backward(loss)
         run.optimiser.step()
         losses = {name: float(value.detach()) for name, value in outcome.losses.items()}
         if critic is not None and outcome.generated is not None:
-            losses["critic"] = _train_critic(run, batch, outcome.generated, config.losses.gan, step)
+            judged = _critic_loss(run, batch, outcome.generated, config.losses.gan)
+            self._check_finite({"critic": judged}, step, batch)
+            run.critic_optimiser.zero_grad()
+            run.fabric.backward(judged)
+            run.critic_optimiser.step()
+            losses["critic"] = float(judged.detach())
         return losses
+
+    def _check_finite(self, losses: dict[str, Tensor], step: int, batch: Batch) -> None:
+        for name, value in losses.items():
+            if not math.isfinite(float(value.detach())):
+                clips = sorted({self._keys[index] for index in batch.clip.tolist()})
+                raise MebenchError(
+                    f"training step {step + 1}: loss '{name}' is {float(value.detach())} (clips "
+                    f"{', '.join(clips)}); the last checkpoint is kept; lower train.learning_rate "
+                    "and train again in a new folder"
+                )
 
     def _transform(self, step: int, device: torch.device) -> Transform | None:
         losses = self.config.train.losses
@@ -287,26 +302,12 @@ def learning_rate(config: FommConfig, step: int, total: int) -> float:
     return train.learning_rate * 0.1**passed
 
 
-def _train_critic(run: _Run, batch: Batch, generated: Tensor, weight: float, step: int) -> float:
+def _critic_loss(run: _Run, batch: Batch, generated: Tensor, weight: float) -> Tensor:
     critic = cast(MultiScaleDiscriminator, run.critic)
     critic.requires_grad_(True)
     pyramid = ImagePyramid((1.0,)).to(generated.device)
     weights = LossWeights(discriminator_gan=weight)
-    loss = discriminator_loss(critic, pyramid(batch.driving), pyramid(generated.detach()), weights)
-    _check_finite({"critic": loss}, step)
-    run.critic_optimiser.zero_grad()
-    run.fabric.backward(loss)
-    run.critic_optimiser.step()
-    return float(loss.detach())
-
-
-def _check_finite(losses: dict[str, Tensor], step: int) -> None:
-    for name, value in losses.items():
-        if not math.isfinite(float(value.detach())):
-            raise MebenchError(
-                f"training step {step + 1}: loss '{name}' is {float(value.detach())}; "
-                "lower train.learning_rate and train again in a new folder"
-            )
+    return discriminator_loss(critic, pyramid(batch.driving), pyramid(generated.detach()), weights)
 
 
 def _where(device: str) -> dict[str, Any]:
@@ -324,46 +325,3 @@ def _where(device: str) -> dict[str, Any]:
 
 def _clips_digest(clips: Sequence[FaceClip]) -> str:
     return hashlib.sha256(" ".join(clip_digest(clip) for clip in clips).encode()).hexdigest()
-
-
-def _note(losses: dict[str, float], began: float, done: int, left: int) -> str:
-    seconds = (time.monotonic() - began) / max(1, done)
-    minutes, rest = divmod(round(seconds * left), 60)
-    parts = " ".join(f"{name} {value:.3g}" for name, value in losses.items())
-    return f"{parts} · {minutes}:{rest:02d} left"
-
-
-@contextmanager
-def _reproducible() -> Iterator[None]:
-    """Ask for deterministic kernels, and leave the setting as it was."""
-    before = torch.are_deterministic_algorithms_enabled()
-    warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn)
-
-
-class _LossLog:
-    """One CSV row a step; a continued run drops the rows after its checkpoint."""
-
-    def __init__(self, path: Path, start: int) -> None:
-        self.path = path
-        self.rows: list[dict[str, str]] = []
-        if start and path.is_file():
-            with path.open(encoding="utf-8", newline="") as handle:
-                self.rows = [r for r in csv.DictReader(handle) if int(r["step"]) <= start]
-
-    def add(self, step: int, losses: dict[str, float]) -> None:
-        self.rows.append({"step": str(step), **{k: f"{v:.6g}" for k, v in losses.items()}})
-
-    def flush(self) -> None:
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        with (
-            atomic_path(self.path) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as handle,
-        ):
-            writer = csv.DictWriter(handle, names, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)

@@ -12,6 +12,7 @@ from mebench.errors import MebenchError, UsageError, WeightsError
 from mebench.methods.catalogue import baseline_spec, load_baseline
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.training import Trainer
 from mebench.types import Face, SilentProgress
 
 
@@ -99,8 +100,24 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny, clips, tmp_path):
     data = tiny.model_dump()
     data["train"]["motion_first"] = 0.0
     data["train"]["losses"]["pixel"] = 1e300
-    with pytest.raises(MebenchError, match=r"training step \d: loss .*learning_rate"):
+    with pytest.raises(MebenchError, match=r"training step \d: loss .*learning_rate") as caught:
         _fit(FommConfig.model_validate(data), clips, tmp_path)
+    named = [clip.key for clip in clips if clip.key in str(caught.value)]
+    assert 1 <= len(named) <= data["train"]["batch"]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory")]
+)
+def test_out_of_memory_names_the_batch_to_try(tiny, clips, tmp_path, monkeypatch, words):
+    def step(*arguments):
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(
+        MebenchError, match=r"out of memory with batches of 2; try -s train.batch=1"
+    ):
+        _fit(tiny, clips, tmp_path)
 
 
 def test_saved_networks_make_the_same_frames(trained, tiny, clips, tmp_path):
