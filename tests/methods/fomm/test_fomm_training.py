@@ -106,17 +106,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny, clips, tmp_path):
     assert 1 <= len(named) <= data["train"]["batch"]
 
 
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory")]
-)
+@pytest.mark.parametrize("words", ["CUDA out of memory", "can't allocate memory: you tried"])
 def test_out_of_memory_names_the_batch_to_try(tiny, clips, tmp_path, monkeypatch, words):
     def step(*arguments):
         raise RuntimeError(words)
 
     monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(
-        MebenchError, match=r"out of memory with batches of 2; try -s train.batch=1"
-    ):
+    with pytest.raises(MebenchError, match=r"batches of 2; try -s train.batch=1"):
         _fit(tiny, clips, tmp_path)
 
 
