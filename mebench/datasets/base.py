@@ -152,6 +152,8 @@ class Dataset(ABC):
 
     Attributes:
         layouts: how its clips lie on disk, the preferred way first.
+        subject_pattern: what tables and folders call a subject; group 1 is the number.
+        subject_form: makes the canonical id of the number.
         known_absent: clips (``subject/clip``) whose frames no copy has, and why.
         notes: remarks on how the copy was read.
         refused: rows that cannot be used, with file and row.
@@ -161,6 +163,8 @@ class Dataset(ABC):
 
     info: ClassVar[DatasetInfo]
     layouts: ClassVar[tuple[Layout, ...]]
+    subject_pattern: ClassVar[re.Pattern[str]]
+    subject_form: ClassVar[str]
     known_absent: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, root: Path | str, options: Options | None = None) -> None:
@@ -201,9 +205,10 @@ class Dataset(ABC):
         subject = self.subject_id(place.groups.get("subject", ""))
         return None if subject is None else (subject, place.groups.get("clip", ""))
 
-    @abstractmethod
     def subject_id(self, text: str) -> str | None:
         """Return the canonical id of a subject as a table or a folder spells it, or None."""
+        match = self.subject_pattern.fullmatch(text.strip())
+        return self.subject_form.format(int(match[1])) if match else None
 
     def intervals(self, annotation: Annotation) -> list[Annotation]:
         """Return the row and its published variants; the frames on disk decide between them."""

@@ -67,6 +67,8 @@ class CasMe2(TableDataset):
         emotions={},
         releases=(Release("code_final", 357, {}, macro=300),),
     )
+    subject_pattern = re.compile(r"s?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "s{}"
     layouts = (
         Layout("selected", _CLIPS, re.compile(r"selected")),
         Layout("recordings", _BY_SUBJECT, whole=True),
@@ -98,11 +100,6 @@ class CasMe2(TableDataset):
                 "sheet; use the annotation file as published"
             )
         return table
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``s15`` for 15, ``s15``."""
-        match = re.fullmatch(r"s?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return f"s{int(match[1])}" if match else None
 
     def subject_of(self, row: Row) -> str:
         """Return the subject that a participant index stands for.

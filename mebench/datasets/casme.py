@@ -46,6 +46,8 @@ class Casme(TableDataset):
         subjects=19,
         emotions={},
     )
+    subject_pattern = re.compile(r"(?:sub)?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "{:02d}"
     layouts = (
         Layout("raw", _CLIPS, re.compile(r"^(?!.*crop[^/]*$)")),
         Layout("cropped", _CLIPS),
@@ -59,11 +61,6 @@ class Casme(TableDataset):
         plain = re.sub(r"[\W_]+", "", name)
         later = re.search(r"casme(2|ii|3|sq|cube)|codefinal|part[abc]|objective", plain)
         return 0 if "casme" in plain and not later and "cas(me)" not in name else None
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``01`` for 1, ``01``, ``sub1``."""
-        match = re.fullmatch(r"(?:sub)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return f"{int(match[1]):02d}" if match else None
 
     def draft(self, row: Row) -> Draft:
         """Return a row; of its two apexes the first, the second where the first is none."""
@@ -83,9 +80,4 @@ class Casme(TableDataset):
 
     def row_checks(self) -> list[str]:
         """Return rows with an unknown emotion."""
-        return [
-            f"{self.table.name} row {draft.row}: {draft.name}: emotion '{draft.emotion[:40]}' is "
-            f"taken as {UNKNOWN}"
-            for draft in self.drafts_by_name.values()
-            if self.emotion_of(draft) == UNKNOWN
-        ]
+        return self.unlisted_emotions()

@@ -73,6 +73,8 @@ class Casme2(TableDataset):
         per_subject={f"{n:02d}": count for n, count in enumerate(_PER_SUBJECT, 1)},
         releases=_RELEASES,
     )
+    subject_pattern = re.compile(r"(?:sub)?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "{:02d}"
     layouts = (
         Layout("raw-selected", _CLIPS, re.compile(r"selected")),
         Layout("raw", _CLIPS, re.compile(r"(?<!c)raw"), whole=True),
@@ -90,11 +92,6 @@ class Casme2(TableDataset):
             return None
         ranks = ("20140508", "20190701", "coding")
         return next((rank for rank, word in enumerate(ranks) if word in plain), len(ranks))
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``01`` for 1, ``01``, ``sub1``."""
-        match = re.fullmatch(r"(?:sub)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return f"{int(match[1]):02d}" if match else None
 
     def draft(self, row: Row) -> Draft:
         """Return a row; its objective class comes from a table of its own where it has none."""

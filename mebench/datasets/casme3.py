@@ -75,6 +75,8 @@ class Casme3(TableDataset):
             Release("part A v1, all expressions", 4206, {}, {}, macro=3285, clips=921, subjects=98),
         ),
     )
+    subject_pattern = re.compile(r"(?:sp(?:no)?\.? ?)?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "sp{}"
     layouts = (
         Layout("clips", re.compile(_CLIP), _MICRO),
         Layout(
@@ -95,11 +97,6 @@ class Casme3(TableDataset):
         if "casme3" not in plain or re.search("part[bc]|error|wrong", plain):
             return None
         return (0 if "melabel" in plain else 2) + (0 if "v2" in plain else 1)
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``sp149`` for ``spNO.149``."""
-        match = re.fullmatch(r"(?:sp(?:no)?\.? ?)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return f"sp{int(match[1])}" if match else None
 
     def clip_id_of(self, row: Row) -> str:
         """Return the recording's letter and the printed onset, ``d_112``.
@@ -194,6 +191,8 @@ class Casme3C(TableDataset):
             ),
         ),
     )
+    subject_pattern = re.compile(r"(?:sub|sp(?:no)?\.?)?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "{}"
     layouts = (
         Layout(
             "clips",
@@ -214,11 +213,6 @@ class Casme3C(TableDataset):
         """Know the ME label of part C."""
         plain = re.sub(r"[\W_]+", "", name)
         return 0 if "casme3partcme" in plain else None
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``4`` for 4, ``04``, ``sub4``."""
-        match = re.fullmatch(r"(?:sub|sp(?:no)?\.?)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return str(int(match[1])) if match else None
 
     def row_key(self, annotation: Annotation) -> tuple[str, str]:
         """Return subject and count, or the subject where whole recordings are read."""

@@ -62,6 +62,8 @@ class Dfme(TableDataset):
             Release("test B", 299, {}, clips=299, subjects=41),
         ),
     )
+    subject_pattern = re.compile(r"(?:sub)?0*([0-9]{1,4})", re.IGNORECASE)
+    subject_form = "sub{:04d}"
     layouts = (
         Layout("frames", _CLIPS, re.compile(r"^(?!.*dfme_?crop)"), scattered=True),
         Layout("cropped", _CLIPS, re.compile(r"dfme_?crop"), scattered=True),
@@ -115,11 +117,6 @@ class Dfme(TableDataset):
         )
         columns = {name: at for table in read for name, at in table.columns.items()}
         return Table("", columns, rows)
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``sub0003`` for 3, ``sub3``, ``sub0003``."""
-        match = re.fullmatch(r"(?:sub)?0*([0-9]{1,4})", text.strip(), re.IGNORECASE)
-        return f"sub{int(match[1]):04d}" if match else None
 
     def draft(self, row: Row) -> Draft:
         """Return a row with its own rate; an empty emotion comes from its number."""

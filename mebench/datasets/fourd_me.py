@@ -55,6 +55,8 @@ class FourdMe(TableDataset):
         subjects=41,
         emotions={},
     )
+    subject_pattern = re.compile(r"(?:s|sub)?0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "S{:02d}"
     layouts = (
         Layout("gray-micro", _CLIPS, re.compile(r"gray[ _-]?micro$")),
         Layout("cropped", _CLIPS, re.compile(r"gray[ _-]?micro[^/]+$")),
@@ -69,11 +71,6 @@ class FourdMe(TableDataset):
         if "4dme" not in plain or "macro" in plain:
             return None
         return 0 if "micro" in plain else 1
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``S13`` for 13, ``S13``, ``sub13``."""
-        match = re.fullmatch(r"(?:s|sub)?0*([0-9]{1,3})", text.strip(), re.IGNORECASE)
-        return f"S{int(match[1]):02d}" if match else None
 
     def draft(self, row: Row) -> Draft:
         """Return a row; emotion and units come from the one-hot columns where no text is."""
@@ -95,9 +92,4 @@ class FourdMe(TableDataset):
 
     def row_checks(self) -> list[str]:
         """Return rows with an unknown emotion."""
-        return [
-            f"{self.table.name} row {draft.row}: {draft.name}: emotion '{draft.emotion[:40]}' is "
-            f"taken as {UNKNOWN}"
-            for draft in self.drafts_by_name.values()
-            if self.emotion_of(draft) == UNKNOWN
-        ]
+        return self.unlisted_emotions()

@@ -69,6 +69,8 @@ class Mmew(TableDataset):
             ),
         ),
     )
+    subject_pattern = re.compile(r"S?0*([0-9]{1,2})", re.IGNORECASE)
+    subject_form = "S{:02d}"
     layouts = (
         Layout("by-subject", re.compile(rf"s[0-9]{{1,2}}/[a-z]+/{_CLIP}"), _MICRO),
         Layout("by-class", re.compile(rf"[a-z]+/{_CLIP}"), _MICRO),
@@ -82,11 +84,6 @@ class Mmew(TableDataset):
         if "mmew" not in plain or "macro" in plain:
             return None
         return 0 if "microexp" in plain else 1
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``S03`` for 3, ``S03``."""
-        match = re.fullmatch(r"S?0*([0-9]{1,2})", text.strip(), re.IGNORECASE)
-        return f"S{int(match[1]):02d}" if match else None
 
     def place_key(self, place: Place) -> tuple[str, str] | None:
         """Return subject and clip."""

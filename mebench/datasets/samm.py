@@ -61,6 +61,8 @@ class Samm(TableDataset):
         per_subject={f"{number:03d}": count for number, count in _PER_SUBJECT.items()},
         releases=(_RELEASE,),
     )
+    subject_pattern = re.compile(r"0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "{:03d}"
     layouts = (
         Layout("frames", _CLIPS, re.compile(r"^(?!.*crop[^/]*$)")),
         Layout("cropped", _CLIPS),
@@ -74,11 +76,6 @@ class Samm(TableDataset):
         if "samm" not in plain or "long" in plain:
             return None
         return 0 if "facscodesv2" in plain else 1 if "facs" in plain else 2
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``006`` for 6, ``006``."""
-        match = re.fullmatch(r"0*([0-9]{1,3})", text.strip())
-        return f"{int(match[1]):03d}" if match else None
 
     def row_checks(self) -> list[str]:
         """Return rows whose duration, subject or inducement code contradicts the others."""

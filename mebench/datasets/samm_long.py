@@ -52,6 +52,8 @@ class SammLong(TableDataset):
         emotions={},
         releases=(Release("SAMM_LongVideos", 502, {}, macro=343),),
     )
+    subject_pattern = re.compile(r"0*([0-9]{1,3})", re.IGNORECASE)
+    subject_form = "{:03d}"
     layouts = (
         Layout(
             "recordings",
@@ -85,11 +87,6 @@ class SammLong(TableDataset):
             f"{self.table}: no rows such as '006, 006_1_1, 1, ...' on any sheet; use the "
             "annotation file as published"
         )
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``006`` for 6, ``006``."""
-        match = re.fullmatch(r"0*([0-9]{1,3})", text.strip())
-        return f"{int(match[1]):03d}" if match else None
 
     def draft(self, row: Row) -> Draft:
         """Return a row; the apex stands for an offset 0, the emotion comes from SAMM."""

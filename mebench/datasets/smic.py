@@ -70,6 +70,8 @@ class Smic(Dataset):
         emotions={"negative": 70, "happiness": 51, "surprise": 43},
         per_subject={f"s{number}": count for number, count in _PER_SUBJECT.items()},
     )
+    subject_pattern = re.compile(r"s?0*([0-9]{1,2})", re.IGNORECASE)
+    subject_form = "s{}"
     layouts = _layouts("hs")
 
     def places(self) -> dict[str, Path]:
@@ -78,11 +80,6 @@ class Smic(Dataset):
         if self.table is not None:
             found["annotations"] = self.table.path
         return found
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``s1`` for 1, ``s01``, ``s1``."""
-        match = re.fullmatch(r"s?0*([0-9]{1,2})", text.strip(), re.IGNORECASE)
-        return f"s{int(match[1])}" if match else None
 
     def place_key(self, place: Place) -> tuple[str, str] | None:
         """Return subject and clip with the padding removed."""

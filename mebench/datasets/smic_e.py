@@ -61,6 +61,8 @@ class SmicE(TableDataset):
             ),
         ),
     )
+    subject_pattern = re.compile(r"s?0*([0-9]{1,2})", re.IGNORECASE)
+    subject_form = "s{}"
     layouts = (
         Layout(
             "long",
@@ -103,11 +105,6 @@ class SmicE(TableDataset):
     @cached_property
     def _book(self) -> SmicTable:
         return SmicTable(self.table, self.part)
-
-    def subject_id(self, text: str) -> str | None:
-        """Return ``s1`` for 1, ``s01``, ``s1``."""
-        match = re.fullmatch(r"s?0*([0-9]{1,2})", text.strip(), re.IGNORECASE)
-        return f"s{int(match[1])}" if match else None
 
     def drafts_of(self, row: Row) -> list[Draft]:
         """Return the micro-expressions of a long clip."""

@@ -199,6 +199,15 @@ class TableDataset(Dataset):
             return UNKNOWN
         return canonical_emotion(draft.emotion)
 
+    def unlisted_emotions(self) -> list[str]:
+        """Return a remark for every row whose emotion is taken as `UNKNOWN`."""
+        return [
+            f"{self.table.name} row {draft.row}: {draft.name}: emotion '{draft.emotion[:40]}' is "
+            f"taken as {UNKNOWN}"
+            for draft in self.drafts_by_name.values()
+            if self.emotion_of(draft) == UNKNOWN
+        ]
+
     def judge(self, draft: Draft) -> None:
         """Look at a corrected row before its interval is judged.
 

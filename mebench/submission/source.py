@@ -25,6 +25,10 @@ MAX_DEPTH = 4
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ENCRYPTED = 0x1
 _READ = 1 << 16
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
+)  # fmt: skip
+"""What `zipfile` raises on archives it cannot read; the last for a compression it does not know."""
 
 
 class Source(Protocol):
@@ -111,7 +115,7 @@ class ZipSource:
         try:
             with zipfile.ZipFile(path) as archive:
                 infos = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except _DAMAGED as error:
             raise SubmissionError(f"{self.label}: damaged archive ({error})") from error
         self._infos = self._checked(infos)
         self._names = checked_names(self._infos, self.label)
@@ -133,7 +137,7 @@ class ZipSource:
                         raise SubmissionError(f"{self.label}/{name}: larger than {limit} bytes")
                     if self._budget < 0:
                         raise SubmissionError(f"{self.label}: unpacks to too many bytes")
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise SubmissionError(f"{self.label}/{name}: damaged member ({error})") from error
         return bytes(data)
 
