@@ -162,10 +162,21 @@ def _copy(name: str, place: Path) -> tuple[str, Path | None, list[str]]:
         base = place / "synthme/smic/SMIC_all_raw/HS"
         shutil.copytree(base, root / "SMIC_all_raw" / name.removeprefix("smic-").upper())
         return "For SynthME's SMIC under the name of this part", root, []
-    if name in ("smic-e", "smic-e-vis"):
-        import full_tables
+    if name == "megc2022":
+        return (
+            "For SynthME's pack, which has the two templates of MEGC2021",
+            place / "synthme" / IN_SYNTHME["megc2021"],
+            [],
+        )
+    if name.startswith("smic-e") or name in COMPOSITES:
+        import full_tables as full
 
-        full_tables.write_smic(root / "SMIC-HS-E_annotation_orig.xlsx")
+        table = "SMIC-NIR-E_annotation" if name == "smic-e-nir" else "SMIC-HS-E_annotation_orig"
+        full.write_smic(root / f"{table}.xlsx")
+        if name in COMPOSITES:
+            full.write_casme2(root / "CASME2-coding-20140508.xlsx", full.casme2_rows())
+            full.write_objective(root / "CASME2-ObjectiveClasses.xlsx", full.casme2_rows())
+            full.write_samm(root / "SAMM_Micro_FACS_Codes_v2.xlsx", full.samm_rows())
         told = "For a table of the published form with invented values (`--annotations-only`)"
         return told, root, ["--annotations-only"]
     module = {"casme3-c": "casme3"}.get(name, name).replace("-", "_")
@@ -190,7 +201,7 @@ def main(examples: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             sys.path.insert(0, str(DOCS.parent / "tests/datasets"))
             export(Path(folder) / "synthme", preset="tiny", seed=0)
-            shown = {name: _example(name, Path(folder)) for name in DATASETS}
+            shown = {name: _example(name, Path(folder)) for name in (*DATASETS, *COMPOSITES)}
     for name, text in pages().items():
         path = PAGES / f"{name}.md"
         before = path.read_text(encoding="utf-8") if path.is_file() else ""
