@@ -13,7 +13,7 @@ import click
 
 from mebench import settings
 from mebench.cli.data_options import copy_options, load
-from mebench.cli.options import Choice
+from mebench.cli.options import Choice, job_count
 from mebench.errors import UsageError
 from mebench.preprocess.parallel import BACKENDS
 
@@ -98,7 +98,7 @@ def prepare(
     landmarker = choose_landmarker(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
     )
-    cache, workers, progress = settings.cache_folder(), _jobs(jobs), console_progress()
+    cache, workers, progress = settings.cache_folder(), job_count(jobs, 1), console_progress()
     prepared = prepare_clips(
         clips,
         size=size,
@@ -192,13 +192,3 @@ def _write_triples(
             "pictures too, do not pass them on",
             err=True,
         )
-
-
-def _jobs(given: int | None) -> int:
-    if given is not None:
-        return given
-    stated = settings.get("jobs") or "1"
-    try:
-        return int(stated)
-    except ValueError as error:
-        raise UsageError(f"setting 'jobs' must be a whole number, got '{stated}'") from error

@@ -70,14 +70,24 @@ def device_of(given: str | None) -> str:
     return choose_device(given or settings.get("device") or "auto")
 
 
-def job_count(jobs: int | None) -> int:
-    """Return the number of worker processes: the option, the config, or the CPUs in reach."""
+def job_count(jobs: int | None, otherwise: int | None = None) -> int:
+    """Return the number of worker processes: the option, the config, or `otherwise`.
+
+    None for `otherwise` takes the CPUs in reach.
+
+    Raises:
+        UsageError: when the config holds no whole number from 1.
+    """
     import os
 
     if jobs is not None:
         return jobs
     named = settings.get("jobs")
-    if named is not None and named.isdigit() and int(named) > 0:
+    if named is not None:
+        if not (named.isdigit() and int(named) > 0):
+            raise UsageError(f"setting 'jobs' must be a whole number from 1, got '{named}'")
         return int(named)
+    if otherwise is not None:
+        return otherwise
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
