@@ -155,7 +155,15 @@ class TrainConfig(BaselineConfig):
         cosine: let the learning rate fall along half a cosine instead.
         rehearsals: known fields a clip from which the tracker's errors are learnt; 0 learns none.
         motion_first: share of the steps that train the motion network alone.
+        accumulate: parts a batch is cut into, one after the other, to need less memory; norms see
+            one part at a time.
+        clip_norm: largest norm of the gradient; 0 leaves it as it is.
+        ema: share of the old in the moving average of the networks, which is then what generates;
+            0 keeps no average.
+        validation: training subjects held back to choose the best networks by; 0 takes the last.
+        validate_every: steps between looks at them.
         checkpoint_every: steps between checkpoints.
+        sample_every: steps between pictures of what the networks make; 0 draws none.
         precision: as Lightning Fabric names it.
     """
 
@@ -170,7 +178,13 @@ class TrainConfig(BaselineConfig):
     cosine: bool = True
     rehearsals: int = Field(default=0, ge=0)
     motion_first: float = Field(default=0.6, ge=0.0, le=1.0)
+    accumulate: int = Field(default=1, ge=1)
+    clip_norm: float = Field(default=0.0, ge=0.0)
+    ema: float = Field(default=0.0, ge=0.0, lt=1.0)
+    validation: int = Field(default=0, ge=0)
+    validate_every: int = Field(default=100, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
+    sample_every: int = Field(default=500, ge=0)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     losses: LossConfig = LossConfig()
     sampling: SamplingConfig = SamplingConfig()
@@ -211,6 +225,11 @@ class FommConfig(BaselineConfig):
         blocks = max(self.model.motion_blocks, self.model.detector_blocks)
         if self.model.size % (4 * 2**blocks):
             raise ValueError(f"model.size must be a multiple of {4 * 2**blocks} with these blocks")
+        if self.train.batch % self.train.accumulate:
+            raise ValueError(
+                f"train.batch ({self.train.batch}) must be a multiple of train.accumulate "
+                f"({self.train.accumulate})"
+            )
         if self.model.jacobians != "learned" and self.points.tracking == "none":
             raise ValueError("measured Jacobians need points.tracking: flow")
         if self.train.rehearsals and self.model.jacobians != "measured":

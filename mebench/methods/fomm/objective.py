@@ -31,6 +31,11 @@ class Outcome(NamedTuple):
     losses: dict[str, Tensor]
     generated: Tensor | None
 
+    def detached(self) -> Outcome:
+        """Return the same numbers without what led to them."""
+        losses = {name: value.detach() for name, value in self.losses.items()}
+        return Outcome(losses, None if self.generated is None else self.generated.detach())
+
 
 class Objective(nn.Module):
     """Detector and generator with the losses of a configuration, as one module."""

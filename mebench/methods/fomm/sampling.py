@@ -49,8 +49,23 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        moved = {name: getattr(self, name).to(device) for name in self.__dataclass_fields__}
+        moved = {
+            name: getattr(self, name).to(device, non_blocking=True)
+            for name in self.__dataclass_fields__
+        }
         return replace(self, **moved)
+
+    def rows(self, part: slice) -> Batch:
+        """Return some of the pairs."""
+        return replace(
+            self, **{name: getattr(self, name)[part] for name in self.__dataclass_fields__}
+        )
+
+    def pinned(self) -> Batch:
+        """Return the batch in memory that a GPU reads without the processor's help."""
+        return replace(
+            self, **{name: getattr(self, name).pin_memory() for name in self.__dataclass_fields__}
+        )
 
 
 def draw(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from mebench.errors import MebenchError
 from mebench.io.files import atomic_path
+from mebench.methods.fomm.denormals import without_denormals
 
 
 @contextmanager
@@ -44,7 +46,13 @@ def reproducible() -> Iterator[None]:
         torch.use_deterministic_algorithms(before, warn_only=warn)
 
 
-def note_of(losses: dict[str, float], began: float, done: int, left: int) -> str:
+def in_this_process(loop: Callable[[], None], stop: threading.Event) -> None:
+    """Run a training loop reproducibly; Ctrl-C sets `stop` and waits for it."""
+    with reproducible():
+        without_denormals(loop, stop.set)
+
+
+def note_of(losses: Mapping[str, float], began: float, done: int, left: int) -> str:
     """Return what stands beside the progress bar: losses and the time left."""
     seconds = (time.monotonic() - began) / max(1, done)
     minutes, rest = divmod(round(seconds * left), 60)
@@ -53,7 +61,7 @@ def note_of(losses: dict[str, float], began: float, done: int, left: int) -> str
 
 
 class LossLog:
-    """One CSV row a step; a continued run drops the rows after its checkpoint."""
+    """A CSV file, one row a step; a continued run drops the rows after its checkpoint."""
 
     def __init__(self, path: Path, start: int) -> None:
         self.path = path
@@ -62,7 +70,7 @@ class LossLog:
             with path.open(encoding="utf-8", newline="") as handle:
                 self.rows = [r for r in csv.DictReader(handle) if int(r["step"]) <= start]
 
-    def add(self, step: int, losses: dict[str, float]) -> None:
+    def add(self, step: int, losses: Mapping[str, float]) -> None:
         """Keep the losses of a step."""
         self.rows.append({"step": str(step), **{k: f"{v:.6g}" for k, v in losses.items()}})
 
@@ -76,3 +84,35 @@ class LossLog:
             writer = csv.DictWriter(handle, names, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
+
+
+def draw_losses(workdir: Path, losses: str, validation: str) -> None:
+    """Draw ``losses.png`` of a finished or interrupted run: every loss over the steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for file, style in ((losses, "-"), (validation, "o-")):
+        for name, (steps, values) in _columns(workdir / file).items():
+            label = name if file == losses else f"validation {name}"
+            axes.plot(steps, values, style, label=label, linewidth=1, markersize=3)
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss, with its weight")
+    if axes.lines:
+        axes.legend(fontsize=7, ncols=2)
+    with atomic_path(workdir / "losses.png") as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def _columns(path: Path) -> dict[str, tuple[list[int], list[float]]]:
+    found: dict[str, tuple[list[int], list[float]]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                for name, text in row.items():
+                    if name != "step" and text and float(text) > 0:
+                        steps, values = found.setdefault(name, ([], []))
+                        steps.append(int(row["step"]))
+                        values.append(float(text))
+    return found

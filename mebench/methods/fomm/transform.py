@@ -54,6 +54,11 @@ class Transform:
             params = params.to(device)
         return cls.from_noise(noise.to(device), params)
 
+    def rows(self, part: slice) -> Transform:
+        """Return the transforms of some of the items."""
+        params = self.control_params
+        return Transform(self.theta[part], None if params is None else params[part])
+
     def control_points(self) -> Tensor:
         """Return the (n * n, 2) control points."""
         count = 0 if self.control_params is None else self.control_params.shape[-1]

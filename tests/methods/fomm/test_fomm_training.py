@@ -12,7 +12,7 @@ from mebench.errors import MebenchError, UsageError, WeightsError
 from mebench.methods.catalogue import baseline_spec, load_baseline
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.training import Trainer
+from mebench.methods.fomm.engine import Engine
 from mebench.types import Face, SilentProgress
 
 
@@ -111,7 +111,7 @@ def test_out_of_memory_names_the_batch_to_try(tiny, clips, tmp_path, monkeypatch
     def step(*arguments):
         raise RuntimeError(words)
 
-    monkeypatch.setattr(Trainer, "_step", step)
+    monkeypatch.setattr(Engine, "_step", step)
     with pytest.raises(MebenchError, match=r"batches of 2; try -s train.batch=1"):
         _fit(tiny, clips, tmp_path)
 
