@@ -18,7 +18,7 @@ class ModelConfig(BaselineConfig):
         prior: ``ewp`` (published 2021), ``awp`` (2024), or ``none``: fomm finds its own points.
         num_points: number of points where there is no prior.
         jacobians: ``learned`` by the detector, ``measured`` from the tracks (no detector then),
-            or ``both``, multiplied.
+            ``both``, multiplied, or ``regions``: from the spread of the detector's heat maps.
         blend: ``none`` (published), ``gate`` or ``residual``: the output starts from the warped
             template and is corrected through a learned gate.
         align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
@@ -31,7 +31,7 @@ class ModelConfig(BaselineConfig):
     size: int = Field(default=128, ge=32, le=1024, multiple_of=4)
     prior: Literal["ewp", "awp", "none"] = "ewp"
     num_points: int = Field(default=10, ge=1, le=100)
-    jacobians: Literal["learned", "measured", "both"] = "measured"
+    jacobians: Literal["learned", "measured", "both", "regions"] = "measured"
     blend: Literal["none", "gate", "residual"] = "residual"
     align_corners: bool = True
     mask_sigma: float = Field(default=0.1, ge=0.0)
@@ -220,6 +220,11 @@ class FommConfig(BaselineConfig):
         prior = self.model.prior != "none"
         return count(self.points.point_set) if prior else self.model.num_points
 
+    @property
+    def measures(self) -> bool:
+        """Whether Jacobians are measured from the tracks, at least in part."""
+        return self.model.jacobians in ("measured", "both")
+
     @model_validator(mode="after")
     def _consistent(self) -> FommConfig:
         blocks = max(self.model.motion_blocks, self.model.detector_blocks)
@@ -230,12 +235,14 @@ class FommConfig(BaselineConfig):
                 f"train.batch ({self.train.batch}) must be a multiple of train.accumulate "
                 f"({self.train.accumulate})"
             )
-        if self.model.jacobians != "learned" and self.points.tracking == "none":
+        if self.measures and self.points.tracking == "none":
             raise ValueError("measured Jacobians need points.tracking: flow")
         if self.train.rehearsals and self.model.jacobians != "measured":
             raise ValueError("train.rehearsals needs model.jacobians: measured")
-        if self.model.prior == "none" and self.model.jacobians != "learned":
-            raise ValueError("model.prior: none needs model.jacobians: learned")
+        if self.model.prior == "none" and self.measures:
+            raise ValueError("model.prior: none needs model.jacobians: learned or regions")
+        if self.model.prior != "none" and self.model.jacobians == "regions":
+            raise ValueError("model.jacobians: regions needs model.prior: none")
         if self.model.prior == "awp" and self.points.point_set != "published-18":
             raise ValueError("model.prior: awp needs points.point_set: published-18")
         return self

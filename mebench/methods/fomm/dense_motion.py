@@ -22,6 +22,7 @@ from mebench.methods.fomm.blocks import (
     sample,
     squared_distances,
 )
+from mebench.methods.fomm.regions import turned_to
 
 _FAR = -25.0
 
@@ -57,6 +58,8 @@ class DenseMotionNetwork(nn.Module):
             the distance to the point in the driving frame (grid units): motion starts out local.
         mask_prior_background: the fixed term of the identity motion, used with the above.
         mask_kernel: side of the mask layer's filters (published: 7).
+        regions: Jacobians are roots of covariances; how far their axes turned is found here, where
+            both frames are at hand.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class DenseMotionNetwork(nn.Module):
         mask_prior_sigma: float = 0.0,
         mask_prior_background: float = -2.0,
         mask_kernel: int = 7,
+        regions: bool = False,
     ) -> None:
         super().__init__()
         self.num_kp = num_kp
@@ -83,6 +87,7 @@ class DenseMotionNetwork(nn.Module):
         self.padding: Padding = padding
         self.mask_prior_sigma = mask_prior_sigma
         self.mask_prior_background = mask_prior_background
+        self.regions = regions
         self.down = AntiAliasDownsample(num_channels, scale_factor)
         self.hourglass = Hourglass(
             block_expansion, (num_kp + 1) * (num_channels + 1), num_blocks, max_features
@@ -130,7 +135,10 @@ class DenseMotionNetwork(nn.Module):
         grid = coordinate_grid(size, kp_driving.value)
         offset = grid - kp_driving.value[:, :, None, None, :]
         if kp_driving.jacobian is not None and kp_template.jacobian is not None:
-            affine = product2(kp_template.jacobian, inverse2(kp_driving.jacobian))
+            driving = kp_driving.jacobian
+            if self.regions:
+                driving = turned_to(driving, kp_template.jacobian)
+            affine = product2(kp_template.jacobian, inverse2(driving))
             # Not a matmul: autocast would round the coordinates to half precision.
             offset = (affine[:, :, None, None] * offset.unsqueeze(-2)).sum(dim=-1)
         moved = offset + kp_template.value[:, :, None, None, :]

@@ -69,7 +69,7 @@ class FaceAnimator(Animator):
             factor *= iod / tracks.eye_distance
         eye = np.eye(2, dtype=np.float32)
         jacobians = None
-        if self.config.model.jacobians != "learned":
+        if self.config.measures:
             jacobians = eye + np.float32(settings.amplitude) * (tracks.jacobians - eye)
         return DrivingPoints(tracks.start + np.float32(factor) * tracks.motion, jacobians)
 
@@ -85,14 +85,20 @@ class FaceAnimator(Animator):
     ) -> torch.Tensor:
         count = part.stop - part.start
         kp_template = kp_template.expand(count)
+        driving_now = self._driving(driving, driving_points, part)
         moved = normalize_kp(
             kp_template,
-            self._driving(driving, driving_points, part),
+            driving_now,
             initial.expand(count),
             adapt_movement_scale=self.adapt_movement_scale,
             use_relative_movement=self.use_relative_movement,
             use_relative_jacobian=self.use_relative_jacobian,
         )
+        if self.config.model.jacobians == "regions" and self.use_relative_jacobian:
+            # Only the turn from the first driving frame to this one counts, and it is found where
+            # the two roots are compared; the template's own root would cancel out.
+            kp_template = kp_template._replace(jacobian=initial.expand(count).jacobian)
+            moved = moved._replace(jacobian=driving_now.jacobian)
         out = self.generator(
             still.expand(count, -1, -1, -1), moved, kp_template, encoded.expand(count)
         )

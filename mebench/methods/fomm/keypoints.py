@@ -1,6 +1,7 @@
 """The detector: one local affine frame per point, and the point itself where none is given.
 
-Source: Siarohin et al., NeurIPS 2019 (points and Jacobians); Zhang et al., ACM MM 2021 (prior).
+Source: Siarohin et al., NeurIPS 2019 (points and Jacobians); Zhang et al., ACM MM 2021 (prior);
+Siarohin et al., CVPR 2021 (regions).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mebench.methods.fomm.blocks import (
     product2,
 )
 from mebench.methods.fomm.prior import prior_maps
+from mebench.methods.fomm.regions import mean_and_root
 
 Prior = Literal["ewp", "awp", "none"]
 
@@ -65,6 +67,8 @@ class KPDetector(nn.Module):
         prior: "ewp" (one map), "awp" (K maps, aggregated by `learn`, `learn1`), or "none": the
             original model, which finds its own points.
         align_corners: given pixels are put where the sampler has them (published: no).
+        regions: a point is the mean of its heat map and its frame the root of the map's
+            covariance (see `regions`); there is no Jacobian head then.
     """
 
     def __init__(
@@ -82,9 +86,13 @@ class KPDetector(nn.Module):
         *,
         prior: Prior = "ewp",
         align_corners: bool = False,
+        regions: bool = False,
     ) -> None:
         super().__init__()
+        if regions and prior != "none":
+            raise UsageError(f"regions are found by the detector; got a prior, '{prior}'")
         self.prior: Prior = prior
+        self.regions = regions
         self.temperature = temperature
         self.num_kp = num_kp
         self.align_corners = align_corners
@@ -98,7 +106,7 @@ class KPDetector(nn.Module):
         width = self.predictor.out_features
         self.kp = nn.Conv2d(width, num_kp, 7, padding=pad)
         self.jacobian: nn.Conv2d | None = None
-        if estimate_jacobian:
+        if estimate_jacobian and not regions:
             maps = 1 if single_jacobian_map else num_kp
             self.jacobian = nn.Conv2d(width, 4 * maps, 7, padding=pad)
             self._start_at_identity(self.jacobian, maps)
@@ -123,6 +131,8 @@ class KPDetector(nn.Module):
         """
         trace = self.trace(image, points)
         heat = self._heat(trace.head)
+        if self.regions:
+            return Keypoints(*mean_and_root(heat))
         if self.prior == "none" or points is None:
             grid = coordinate_grid((heat.shape[2], heat.shape[3]), heat)
             value = (heat.unsqueeze(-1) * grid).sum(dim=(2, 3))

@@ -173,6 +173,9 @@ def equivariance_losses(
     ):
         moved = product2(transform.jacobian(found.value), found.jacobian)
         relative = product2(inverse2(kp_driving.jacobian), moved)
+        if detector.regions:
+            # Roots of covariances are known up to a turn, which this product does not hold.
+            relative = product2(relative, relative.transpose(-1, -2))
         identity = torch.eye(2, dtype=relative.dtype, device=relative.device)
         gap = (identity - relative).abs().mean()
         losses["equivariance_jacobian"] = weights.equivariance_jacobian * gap

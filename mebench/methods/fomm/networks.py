@@ -89,6 +89,7 @@ def _detector(config: FommConfig) -> KPDetector | GivenPoints:
         scale_factor=FIELD_SCALE,
         prior=model.prior,
         align_corners=model.align_corners,
+        regions=model.jacobians == "regions",
     )
 
 
@@ -110,6 +111,7 @@ def _generator(config: FommConfig) -> OcclusionAwareGenerator:
             "mask_prior_sigma": model.mask_sigma,
             "mask_prior_background": model.mask_background,
             "mask_kernel": model.mask_kernel,
+            "regions": model.jacobians == "regions",
         },
         align_corners=model.align_corners,
         align_resize=model.align_corners,
