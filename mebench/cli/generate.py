@@ -56,6 +56,10 @@ def generate(
 
     baseline = load_baseline(name)
     require_free(out)
+    if checkpoint is not None and not baseline.trainable:
+        raise UsageError(f"'{name}' learns nothing and takes no --checkpoint; leave it out")
+    if device is not None:
+        device_of(device)
     if baseline.trainable:
         if checkpoint is None:
             raise UsageError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +26,9 @@ from mebench.preprocess.parallel import each
 from mebench.types import Face, FaceClip, Frames, Image, Progress
 
 _POINTS = PointsConfig(point_set="face-44", tracking="flow", remove_head_motion=True)
+_DAMAGED = (
+    OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+)  # fmt: skip
 _STILL_PX = 5e-3
 _MEMORIES = 8
 _REMEMBERED_FRAMES = 32
@@ -184,7 +189,7 @@ class Mismatched(Baseline):
                         zip(data["keys"], data["subjects"], strict=True)
                     )
                 ]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except _DAMAGED as error:
             raise WeightsError(
                 f"{path}: not a checkpoint of 'mismatched' ({type(error).__name__}); train it again"
             ) from error

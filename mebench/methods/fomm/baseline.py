@@ -95,8 +95,11 @@ class FommPrior(Baseline):
         """Read a checkpoint of the published code into networks of this configuration.
 
         Raises:
+            UsageError: for mraa, whose published checkpoints have another layout.
             WeightsError: for a file that is not one, or has other shapes.
         """
+        if self.config.model.jacobians == "regions":
+            raise UsageError("published checkpoints of mraa have another layout; train one instead")
         networks = build(self.config, 0)
         report = read_published(path, networks.modules())
         self._use(networks)
@@ -112,6 +115,7 @@ class FommPrior(Baseline):
         """
         content = checkpoint.read(path)
         trained = _trained_configuration(content.get("configuration"), path)
+        checkpoint.check_member(trained.member, self.config.member, path)
         self.config = trained.model_copy(update={"inference": self.config.inference})
         networks = build(self.config, 0)
         for name, module in networks.modules().items():
@@ -131,7 +135,8 @@ def _trained_configuration(found: Any, path: Path) -> FommConfig:
     try:
         return spec.parse(FommConfig, found, str(path))
     except UsageError as error:
-        raise WeightsError(f"{error}; it comes from another version, train again") from error
+        why = str(error).rstrip(".")
+        raise WeightsError(f"{why}; it comes from another version, train again") from error
 
 
 def _perceptual(weight: float) -> PerceptualLoss | None:

@@ -221,6 +221,13 @@ class FommConfig(BaselineConfig):
         return count(self.points.point_set) if prior else self.model.num_points
 
     @property
+    def member(self) -> str:
+        """Which baseline of the family has networks of this kind."""
+        if self.model.prior == "none":
+            return "mraa" if self.model.jacobians == "regions" else "fomm"
+        return {"ewp": "fomm-prior", "awp": "fomm-awp"}[self.model.prior]
+
+    @property
     def measures(self) -> bool:
         """Whether Jacobians are measured from the tracks, at least in part."""
         return self.model.jacobians in ("measured", "both")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mebench.errors import WeightsError
+from mebench.methods.fomm import checkpoint
 
 _NETWORKS = ("generator", "kp_detector")
 _COUNTER = "num_batches_tracked"
 _WRAPPED = "module."
-_DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -82,24 +80,17 @@ def read_published(path: Path, networks: Mapping[str, nn.Module]) -> ImportRepor
 
 
 def _load(path: Path) -> dict[Any, Any]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file; give the checkpoint you downloaded")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: holds more than numbers, or is no checkpoint; refused, because loading it "
-            "could run code"
-        ) from error
-    except _DAMAGED as error:
-        raise WeightsError(
-            f"{path}: not a readable checkpoint (truncated or another kind of file); "
-            "download it again"
-        ) from error
+    content = checkpoint.unpickled(
+        path, "give the checkpoint you downloaded", "download it again or name another file"
+    )
     if not isinstance(content, dict):
         raise WeightsError(
             f"{path}: expected a checkpoint with generator and kp_detector, "
             f"got {type(content).__name__}"
+        )
+    if content.get("kind") == checkpoint.KIND:
+        raise WeightsError(
+            f"{path}: is a checkpoint of mebench already; give it to mebench generate --checkpoint"
         )
     return content
 
@@ -120,6 +111,8 @@ def _compare(path: Path, name: str, network: nn.Module, state: Mapping[str, Tens
         if found is None or found.shape != value.shape:
             got = "nothing" if found is None else str(tuple(found.shape))
             problems.append(f"{name}.{key}: expected {tuple(value.shape)}, got {got}")
+        elif found is not None:
+            checkpoint.check_finite(found, f"{name}.{key}", path)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise WeightsError(
