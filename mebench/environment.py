@@ -82,6 +82,16 @@ def code_digest(*rooms: str) -> str:
     return total.hexdigest()
 
 
+def process_count() -> int:
+    """Return how many processes ``torchrun`` or ``fabric run`` started this one among; else 1."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def process_rank() -> int:
+    """Return which of `process_count` this one is; the first, 0, writes the files."""
+    return int(os.environ.get("RANK", "0")) if "TORCHELASTIC_RUN_ID" in os.environ else 0
+
+
 def choose_device(name: str) -> str:
     """Return a torch device name for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 

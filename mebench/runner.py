@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mebench import environment
-from mebench.errors import MebenchError, UsageError, did_you_mean
-from mebench.io.files import write_json
+from mebench.errors import MebenchError, UsageError, WeightsError, did_you_mean
+from mebench.io.files import sha256_file, write_json
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
 from mebench.metrics.catalogue import families_of, metric_infos
@@ -56,6 +56,7 @@ class RunSettings:
         seed: seed of everything.
         overrides: ``key=value`` settings over the preset.
         limit: only the first so many pairs (a quick look), None for all.
+        checkpoint: networks that are taken as they are instead of training, None to train.
     """
 
     baseline: str
@@ -64,6 +65,17 @@ class RunSettings:
     seed: int = 0
     overrides: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
+    checkpoint: str | None = None
+
+    @property
+    def checkpoint_digest(self) -> str | None:
+        """The sha256 of the checkpoint's file."""
+        if self.checkpoint is None:
+            return None
+        path = Path(self.checkpoint)
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such checkpoint; train first or name another file")
+        return sha256_file(path)
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,7 @@ class Place:
         roots: data roots by data set id.
         device: torch device name.
         jobs: worker processes for preparation and scoring.
+        devices: devices to train on, one process each.
     """
 
     out: Path
@@ -83,6 +96,7 @@ class Place:
     roots: Mapping[str, Path] = field(default_factory=dict)
     device: str = "cpu"
     jobs: int = 1
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,10 @@ def run_baseline(
     if settings.limit is not None:
         data = data.some(settings.limit)
     with timer.stage("train"):
-        _fit(method, data, place.out / "training", place, settings.seed, told)
+        if settings.checkpoint is None:
+            _fit(method, data, place.out / "training", place, settings.seed, told)
+        else:
+            method.load(Path(settings.checkpoint), device=place.device)
     options = ScoringOptions(
         metrics=protocol.metrics,
         cache=place.cache,
@@ -198,8 +215,29 @@ def _load(settings: RunSettings, place: Place) -> Baseline:
 
 
 def _placed(method: Baseline, place: Place) -> Baseline:
-    method.cache, method.jobs = place.cache, place.jobs
+    method.cache, method.jobs, method.devices = place.cache, place.jobs, place.devices
     return method
+
+
+def train_baseline(
+    settings: RunSettings, place: Place, *, progress: Progress | None = None
+) -> Path:
+    """Train a baseline on a protocol's training clips, or go on training; return ``model.pt``.
+
+    May run in several processes at once (``torchrun``); all of them must see `place.out`.
+
+    Raises:
+        UsageError: when the baseline does not learn, or `place.out` holds something else.
+        DatasetError: when the data cannot be used.
+    """
+    told = progress or SilentProgress()
+    protocol = load_protocol(settings.protocol)
+    method = _load(settings, place)
+    if not method.trainable:
+        raise UsageError(f"'{settings.baseline}' does not learn; there is nothing to train")
+    data = _data(protocol, place, told)
+    _fit(method, data, place.out, place, settings.seed, told)
+    return place.out / "model.pt"
 
 
 def check_protocol(protocol: Protocol) -> None:
@@ -230,6 +268,7 @@ def _claim(out: Path, settings: RunSettings, protocol: Protocol, resume: bool) -
     """Mark the folder as this run's, or refuse one that holds something else."""
     stamp = {**asdict(settings), "protocol_digest": protocol.digest}
     stamp["overrides"] = dict(settings.overrides)
+    stamp["checkpoint_sha256"] = settings.checkpoint_digest
     file = out / RUN_FILE
     if file.is_file():
         found = _stamp_of(file)
@@ -289,7 +328,7 @@ def _fit(
     progress: Progress,
 ) -> None:
     method.fit(data.train, workdir=workdir, device=place.device, seed=seed, progress=progress)
-    if method.trainable:
+    if method.trainable and environment.process_rank() == 0:
         method.save(workdir / "model.pt")
 
 
@@ -365,6 +404,9 @@ def _control(
         _write_outputs(folder, data, title, partial(_oracle_pair, data), place.jobs, progress)
     elif name == UNTRAINED:
         method = _load(settings, place)
+        if settings.checkpoint is not None:
+            # Only for the configuration that comes with it.
+            method.load(Path(settings.checkpoint), device=place.device)
         method.initialise(device=place.device, seed=settings.seed)
         title = _method(UNTRAINED, f"{baseline_spec(settings.baseline).title}, before training")
         _generate(method, data, folder, title, place, progress)
@@ -392,6 +434,14 @@ def _made_by(
         "overrides": dict(settings.overrides),
         "config": method.config.model_dump(mode="json"),
         "seed": settings.seed,
+        **_learnt_from(settings, data),
+    }
+
+
+def _learnt_from(settings: RunSettings, data: ProtocolData) -> dict[str, Any]:
+    if settings.checkpoint is not None:
+        return {"checkpoint_sha256": settings.checkpoint_digest}
+    return {
         "train_clips": len(data.train),
         "train_digest": digest(sorted(clip.key for clip in data.train)),
     }

@@ -20,6 +20,7 @@ INTERRUPTED = 130
     cls=LazyGroup,
     lazy={
         "run": ("mebench.cli.run:run", "Train, generate, score and report a baseline."),
+        "train": ("mebench.cli.train:train", "Train a baseline, on one device or many."),
         "generate": ("mebench.cli.generate:generate", "Make any photo show any clip's motion."),
         "score": ("mebench.cli.score:score", "Score one submission or a folder of many."),
         "table": ("mebench.cli.table:table", "Turn records into a table for a paper."),

@@ -21,7 +21,15 @@ def run() -> None:
 @click.option("--preset", default="quick", show_default=True, help="Preset of the baseline.")
 @click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--checkpoint", help="Networks to take instead of training.")
 @click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Devices to train on.",
+    show_default=True,
+)
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything."
 )
@@ -35,7 +43,9 @@ def baseline(
     preset: str,
     data: tuple[str, ...],
     out: Path | None,
+    checkpoint: str | None,
     device: str | None,
+    devices: int,
     seed: int,
     overrides: tuple[str, ...],
     pairs: int | None,
@@ -44,10 +54,17 @@ def baseline(
 ) -> None:
     """Run baseline NAME: make or read data, prepare, train, generate, score, report."""
     from mebench import settings as user
+    from mebench.environment import process_count
+    from mebench.errors import UsageError
     from mebench.protocol import load_protocol
     from mebench.report.run_report import write_report
     from mebench.runner import Place, RunSettings, default_out, run_baseline
 
+    if process_count() > 1:
+        raise UsageError(
+            "`run baseline` is one process; train with `torchrun -m mebench train`, then run with "
+            "--checkpoint, or let --devices start the processes"
+        )
     chosen = RunSettings(
         baseline=name,
         protocol=protocol,
@@ -55,6 +72,7 @@ def baseline(
         seed=seed,
         overrides=pairs_of(overrides, "-s"),
         limit=pairs,
+        checkpoint=checkpoint,
     )
     place = Place(
         out=out or default_out(chosen),
@@ -62,6 +80,7 @@ def baseline(
         roots=data_roots(data, load_protocol(protocol).dataset),
         device=device_of(device),
         jobs=job_count(jobs),
+        devices=devices,
     )
     progress = console_progress()
     result = run_baseline(chosen, place, resume=resume, progress=progress)

@@ -27,6 +27,7 @@ class Baseline(ABC):
     Attributes:
         cache: where it may keep, by content, what it measured on clips; None to keep nothing.
         jobs: worker processes it may use.
+        devices: devices that training may use, one process each.
     """
 
     config_model: ClassVar[type[BaselineConfig]] = BaselineConfig
@@ -36,6 +37,7 @@ class Baseline(ABC):
         self.config = config if config is not None else self.config_model()
         self.cache: Path | None = None
         self.jobs = 1
+        self.devices = 1
 
     def fit(  # noqa: B027 - a method that does not learn keeps this
         self,

@@ -66,6 +66,7 @@ class FommPrior(Baseline):
             seed,
             _perceptual(losses.perceptual),
             self.jobs,
+            self.devices,
         )
         trainer.fit(clips, progress if progress is not None else SilentProgress())
         self._use(networks)
@@ -108,7 +109,8 @@ class FommPrior(Baseline):
     def load(self, path: Path, *, device: str = "cpu") -> None:
         """Read networks that `save`, or training, wrote; their configuration comes with them.
 
-        Settings of inference stay as they are.
+        Of a training checkpoint with a moving average, that is read. Settings of inference stay as
+        they are.
 
         Raises:
             WeightsError: for a missing, truncated or foreign file, or other network shapes.
@@ -119,7 +121,8 @@ class FommPrior(Baseline):
         self.config = trained.model_copy(update={"inference": self.config.inference})
         networks = build(self.config, 0)
         for name, module in networks.modules().items():
-            checkpoint.load_into(module, name, content.get(name), path)
+            states = content.get("average") or content
+            checkpoint.load_into(module, name, states.get(name), path)
         for module in networks.modules().values():
             module.to(device)
         self._use(networks)

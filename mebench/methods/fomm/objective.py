@@ -158,7 +158,7 @@ def compose(generator: OcclusionAwareGenerator, template: Tensor, out: dict[str,
 
 
 def flow_loss(field: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Return the end-point error relative to each pair's peak motion, over the known pairs.
+    """Return the end-point error relative to each pair's peak motion; 0 where it is not known.
 
     Half of the weight lies on moving pixels: most of a face is still.
 
@@ -173,6 +173,5 @@ def flow_loss(field: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     weight = size / peak
     weight = weight / weight.mean(dim=(1, 2), keepdim=True).clamp_min(1e-3)
     each = (error / peak * (0.5 + 0.5 * weight)).mean(dim=(1, 2))
-    share = known.to(each.dtype)
-    mean: Tensor = (each * share).sum() / share.sum().clamp_min(1.0)
+    mean: Tensor = (each * known.to(each.dtype)).sum() / len(each)
     return mean

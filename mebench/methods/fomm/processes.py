@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,20 +12,15 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
+from mebench.environment import process_count
 from mebench.errors import UsageError
 
 _PATIENCE = timedelta(hours=6)
 """How long processes wait for the one that tracks the clips."""
 
 
-def world_size() -> int:
-    """Return how many processes ``torchrun`` or ``fabric run`` started this one among; else 1."""
-    launched = "TORCHELASTIC_RUN_ID" in os.environ
-    return int(os.environ.get("WORLD_SIZE", "1")) if launched else 1
-
-
-def fabric_for(device: str, devices: int, precision: Any) -> Fabric:
-    """Return the Fabric of a training run.
+def fabric_for(device: str, devices: int, precision: Any, *, parts_rest: bool = False) -> Fabric:
+    """Return the Fabric of a training run; `parts_rest` when some networks sit out some steps.
 
     Under ``torchrun`` it joins the processes that are there. Else one device is this process, and
     more are one new process each, started by ``fabric.launch(function)``.
@@ -35,17 +30,16 @@ def fabric_for(device: str, devices: int, precision: Any) -> Fabric:
     """
     kind, chosen = _device(device)
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    world = world_size()
+    world = process_count()
     settings: dict[str, Any] = {"accelerator": kind, "precision": precision}
+    together = partial(DDPStrategy, find_unused_parameters=parts_rest, timeout=_PATIENCE)
     if world > 1:
-        strategy = DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE)
-        return Fabric(devices=here, num_nodes=world // here, strategy=strategy, **settings)
+        return Fabric(devices=here, num_nodes=world // here, strategy=together(), **settings)
     if devices > 1:
         if kind == "cuda" and torch.cuda.device_count() < devices:
             found = torch.cuda.device_count()
             raise UsageError(f"{devices} CUDA devices asked for, {found} are here; use --devices")
-        strategy = DDPStrategy(find_unused_parameters=True, start_method="spawn", timeout=_PATIENCE)
-        return Fabric(devices=devices, strategy=strategy, **settings)
+        return Fabric(devices=devices, strategy=together(start_method="spawn"), **settings)
     return Fabric(devices=chosen, **settings)
 
 
@@ -111,10 +105,28 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         seen.add_(1)
 
 
-def _mean_over_processes(value: Tensor) -> Tensor:
-    all_reduce: Any = import_module("torch.distributed.nn.functional").all_reduce
-    total: Tensor = all_reduce(value)
+class _Mean(torch.autograd.Function):
+    """The mean over processes; its gradient is the mean of theirs."""
+
+    @staticmethod
+    def forward(context: Any, value: Tensor) -> Tensor:
+        return _averaged(value)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        return _averaged(gradients[0])
+
+
+def _averaged(value: Tensor) -> Tensor:
+    total = value.clone()
+    torch.distributed.all_reduce(total)
     return total / torch.distributed.get_world_size()
+
+
+def _mean_over_processes(value: Tensor) -> Tensor:
+    apply: Any = _Mean.apply
+    mean: Tensor = apply(value)
+    return mean
 
 
 def share_norms(module: nn.Module, on_gpu: bool) -> None:

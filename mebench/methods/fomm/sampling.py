@@ -8,9 +8,8 @@ tracks and their flow are exact. A batch is a function of (seed, step) alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,8 +22,7 @@ from mebench.methods.fomm.material import Material
 from mebench.methods.fomm.points import eye_distance, mirror
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What one training step sees; points in pixels, flow on the driving frame's grid.
 
     Attributes:
@@ -45,27 +43,19 @@ class Batch:
     driving_jacobians: Tensor
     flow: Tensor
     flow_known: Tensor
-    clip: Tensor = dataclasses.field(default_factory=lambda: torch.tensor(-1))
+    clip: Tensor = torch.tensor(-1)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        moved = {
-            name: getattr(self, name).to(device, non_blocking=True)
-            for name in self.__dataclass_fields__
-        }
-        return replace(self, **moved)
+        return Batch(*(column.to(device, non_blocking=True) for column in self))
 
     def rows(self, part: slice) -> Batch:
         """Return some of the pairs."""
-        return replace(
-            self, **{name: getattr(self, name)[part] for name in self.__dataclass_fields__}
-        )
+        return Batch(*(column[part] for column in self))
 
     def pinned(self) -> Batch:
         """Return the batch in memory that a GPU reads without the processor's help."""
-        return replace(
-            self, **{name: getattr(self, name).pin_memory() for name in self.__dataclass_fields__}
-        )
+        return Batch(*(column.pin_memory() for column in self))
 
 
 def draw(
@@ -77,11 +67,7 @@ def draw(
     rows = [
         _draw_one(materials, config, rng, min(1.0, progress)) for _ in range(config.train.batch)
     ]
-    columns = {
-        name: torch.stack([getattr(row, name) for row in rows])
-        for name in Batch.__dataclass_fields__
-    }
-    return Batch(**columns)
+    return Batch(*(torch.stack(column) for column in zip(*rows, strict=True)))
 
 
 def _draw_one(
@@ -95,12 +81,12 @@ def _draw_one(
         row = _synthetic(item, other, config, rng, progress)
         if config.points.tracking == "none":
             # Points that nobody tracks stay where frame 0 has them; the Jacobians must do it all.
-            row = replace(row, driving_points=row.template_points)
+            row = row._replace(driving_points=row.template_points)
     else:
         row = _real(item, config, rng)
     if rng.random() < sampling.flip:
         row = flip(row, mirror(config.points.point_set))
-    return replace(_jitter(row, item.gray, sampling, rng), clip=torch.tensor(index))
+    return _jitter(row, item.gray, sampling, rng)._replace(clip=torch.tensor(index))
 
 
 def _real(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch:
@@ -176,8 +162,7 @@ def flip(row: Batch, partner: NDArray[np.intp]) -> Batch:
     def points(at: Tensor) -> Tensor:
         return at[index] * sign + torch.tensor([width - 1.0, 0.0])
 
-    return replace(
-        row,
+    return row._replace(
         template=row.template.flip(-1),
         driving=row.driving.flip(-1),
         template_points=points(row.template_points),
@@ -206,7 +191,7 @@ def _jitter(row: Batch, gray: bool, sampling: SamplingConfig, rng: np.random.Gen
             return (((image - mean) * contrast + mean) * light).clamp(0, 1)
         return (((image - mean) * contrast + mean) * light * tint).clamp(0, 1)
 
-    return replace(row, template=change(row.template), driving=change(row.driving))
+    return row._replace(template=change(row.template), driving=change(row.driving))
 
 
 def _tensor(image: NDArray[np.uint8]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from typing import Any
 
@@ -26,7 +27,7 @@ def run_spawned(job: Job, fabric: Fabric, report: Report) -> None:
     listener.start()
     try:
         start: Any = fabric.launch
-        ended = start(_work, job, news)
+        ended = start(_work, pickle.dumps(job), news)
     except (ProcessRaisedException, ProcessExitedException) as error:
         lines = str(error).strip().splitlines()
         raise MebenchError(
@@ -47,7 +48,7 @@ def _listen(news: Any, report: Report) -> None:
         report(note)
 
 
-def _work(fabric: Fabric, job: Job, news: Any) -> str | None:
+def _work(fabric: Fabric, pickled: bytes, news: Any) -> str | None:
     """One process: return why it stopped early, so that one line and no traceback is shown."""
 
     def report(note: str) -> None:
@@ -55,6 +56,8 @@ def _work(fabric: Fabric, job: Job, news: Any) -> str | None:
             news.put(note)
 
     stop = threading.Event()
+    # In bytes, because Fabric walks through its arguments and stops at frozen classes.
+    job: Job = pickle.loads(pickled)
     engine = Engine(job, fabric, report, stop)
     try:
         in_this_process(engine.run, stop)

@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from mebench import spec
+from mebench.environment import process_count
 from mebench.errors import UsageError, WeightsError
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig
@@ -23,7 +24,7 @@ from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, En
 from mebench.methods.fomm.material import Material, prepare
 from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.perceptual import PerceptualLoss
-from mebench.methods.fomm.processes import fabric_for, share, world_size
+from mebench.methods.fomm.processes import fabric_for, share
 from mebench.methods.fomm.rehearsal import fit_correction, lenders_of, rehearse
 from mebench.methods.fomm.spawned import run_spawned
 from mebench.methods.fomm.tracks import clip_digest
@@ -72,19 +73,22 @@ class Trainer:
         """
         if not clips:
             raise UsageError("training needs at least one clip, got none")
-        world = max(world_size(), self.devices)
+        world = max(process_count(), self.devices)
         share(self.config.train.batch, self.config.train.accumulate, 0, world)
-        fabric = fabric_for(self.device, self.devices, self.config.train.precision)
+        train = self.config.train
+        fabric = fabric_for(
+            self.device, self.devices, train.precision, parts_rest=train.motion_first > 0
+        )
         learn, held_back = split(clips, self.config.train.validation, self.seed)
         identity = self._identity(clips)
         total = total_steps(self.config, len(learn))
         resumed = self._resume_point(identity)
         start = 0 if resumed is None else int(resumed["step"])
         if start < total:
-            if world_size() > 1:
+            if process_count() > 1:
                 fabric.launch()
             # The first process tracks the clips; the others then find the tracks in the workdir.
-            with fabric.rank_zero_first() if world_size() > 1 else nullcontext():
+            with fabric.rank_zero_first() if process_count() > 1 else nullcontext():
                 materials = self._materials([*learn, *held_back], progress)
                 known = len(learn)
                 if resumed is None:
@@ -115,10 +119,10 @@ class Trainer:
                 def report(note: str) -> None:
                     task.advance(note=note)
 
-                if fabric.world_size > 1 and world_size() == 1:
+                if fabric.world_size > 1 and process_count() == 1:
                     run_spawned(job, fabric, report)
                 else:
-                    if world_size() == 1:
+                    if process_count() == 1:
                         fabric.launch()
                     run_here(job, fabric, report)
         finally:

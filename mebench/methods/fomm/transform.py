@@ -5,7 +5,7 @@ Source: Siarohin et al., NeurIPS 2019, section 3.2 (thin plate splines after Jak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,8 +15,7 @@ from mebench.methods.fomm.blocks import coordinate_grid, product2, sample
 _EPSILON = 1e-6
 
 
-@dataclass(frozen=True)
-class Transform:
+class Transform(NamedTuple):
     """p -> A p + t + sum_j c_j r_j^2 log r_j, the same sum for x and y.
 
     r_j is the L1 distance to control point j of a square grid over -1..1, as published.
