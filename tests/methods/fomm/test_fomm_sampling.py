@@ -11,7 +11,7 @@ from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.fields import carried, laid_on, random_field, warp
 from mebench.methods.fomm.material import prepare
 from mebench.methods.fomm.points import mirror
-from mebench.methods.fomm.sampling import draw, flip
+from mebench.methods.fomm.sampling import Batch, draw, flip
 
 
 def _with(config, **sampling):
