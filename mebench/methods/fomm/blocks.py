@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mebench.methods.fomm.winograd import WideConv2d
+
 Padding = Literal["zeros", "border", "reflection"]
 
 _SMALLEST_DETERMINANT = 1e-6
@@ -110,7 +112,11 @@ class SameBlock(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_features, out_features, kernel, padding=kernel // 2)
+        self.conv: nn.Conv2d = (
+            WideConv2d(in_features, out_features)
+            if kernel == 3
+            else nn.Conv2d(in_features, out_features, kernel, padding=kernel // 2)
+        )
         self.norm = nn.BatchNorm2d(out_features)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -145,8 +151,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
-        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv1 = WideConv2d(features, features)
+        self.conv2 = WideConv2d(features, features)
         self.norm1 = nn.BatchNorm2d(features)
         self.norm2 = nn.BatchNorm2d(features)
 

@@ -58,8 +58,8 @@ class FoldedResidualBlock(nn.Module):
         scale = norm.weight.detach() * torch.rsqrt(variance + norm.eps)
         self.register_buffer("scale", scale.reshape(1, -1, 1, 1))
         self.register_buffer("shift", (norm.bias.detach() - mean * scale).reshape(1, -1, 1, 1))
-        self.conv1 = _quick_conv(fuse_conv_bn_eval(block.conv1, block.norm2))
-        self.conv2 = _quick_conv(block.conv2)
+        self.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
+        self.conv2 = block.conv2
 
     def forward(self, x: Tensor) -> Tensor:
         """Shapes: (B, C, h, w) to the same."""
@@ -67,11 +67,6 @@ class FoldedResidualBlock(nn.Module):
         out = F.relu_(self.conv1(out))
         out = self.conv2(out)
         return cast(Tensor, out.add_(x))
-
-
-def _quick_conv(conv: nn.Conv2d) -> nn.Module:
-    # Below this width the transforms cost more than the products they save.
-    return WinogradConv(conv) if conv.in_channels >= 256 else conv
 
 
 class PhaseUpBlock(nn.Module):
@@ -147,70 +142,3 @@ class RowSplitConv(nn.Module):
             else:
                 out[:, :, -shift:] += row[:, :, : height + shift]
         return out
-
-
-# Lavin and Gray, CVPR 2016: F(4x4, 3x3), 36 products where the plain sum needs 144.
-_TO_TILE = (
-    (4, 0, -5, 0, 1, 0),
-    (0, -4, -4, 1, 1, 0),
-    (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0),
-    (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
-)
-_TO_KERNEL = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
-_TO_OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-
-
-class WinogradConv(nn.Module):
-    """A wide 3x3 convolution on 4x4 tiles; on the CPU, for sizes that are multiples of four."""
-
-    kernels: Tensor
-    to_tile: Tensor
-    to_output: Tensor
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.conv = conv
-        weight = conv.weight.detach().double().cpu()
-        tile, kernel, output = (
-            torch.tensor(rows, dtype=torch.float64) for rows in (_TO_TILE, _TO_KERNEL, _TO_OUTPUT)
-        )
-        kernels = torch.einsum("ak,oikl,bl->abio", kernel, weight, kernel).flatten(0, 1)
-        like = conv.weight
-        self.register_buffer("kernels", kernels.to(like).contiguous())
-        self.register_buffer("to_tile", torch.kron(tile, tile).to(like))
-        self.register_buffer("to_output", torch.kron(output, output).to(like))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Shapes: (B, in, h, w) to (B, out, h, w)."""
-        batch, _, height, width = x.shape
-        if height % 4 or width % 4 or x.device.type != "cpu" or x.dtype != torch.float32:
-            return cast(Tensor, self.conv(x))
-        channels = self.conv.out_channels
-        out = x.new_empty((batch, height, width, channels))
-        bias = x.new_zeros(channels) if self.conv.bias is None else self.conv.bias
-        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-        # One frame at a time: the tiles of a batch would fall out of the cache.
-        for picture, target in zip(padded, out, strict=True):
-            tiles = target.view(height // 4, 4, width // 4, 4, channels).permute(1, 3, 0, 2, 4)
-            torch.add(self._tiles(picture, height // 4, width // 4), bias, out=tiles)
-        return out.permute(0, 3, 1, 2)
-
-    def _tiles(self, picture: Tensor, rows: int, columns: int) -> Tensor:
-        down, right, channel = picture.stride()
-        channels = picture.shape[2]
-        overlapping = picture.as_strided(
-            (6, 6, rows, columns, channels), (down, right, 4 * down, 4 * right, channel)
-        )
-        tiles = self.to_tile @ overlapping.reshape(36, -1)
-        products = torch.bmm(tiles.view(36, rows * columns, channels), self.kernels)
-        made = self.to_output @ products.view(36, -1)
-        return made.view(4, 4, rows, columns, -1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mebench.errors import WeightsError
 from mebench.methods.fomm.blocks import ImagePyramid
+from mebench.methods.fomm.winograd import WideConv2d
 
 _WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)
 # relu1_1, relu2_1, relu3_1, relu4_1, relu5_1: where torchvision's `features` are cut.
@@ -37,7 +38,7 @@ class Vgg19(nn.Module):
             if width == 0:
                 layers.append(nn.MaxPool2d(2))
                 continue
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            layers += [WideConv2d(channels, width), nn.ReLU(inplace=True)]
             channels = width
         self.features = nn.Sequential(*layers)
         self.register_buffer("mean", torch.tensor(_MEAN).reshape(1, 3, 1, 1), persistent=False)
