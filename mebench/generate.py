@@ -63,6 +63,8 @@ def animate(
     clip, rate = read_driving(driving, fps, notes)
     if len(clip) < 2:
         raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
+    if not template.exists():
+        raise DatasetError(f"{template}: no such file; give a photo")
     photo = read_image(template)
     with _face_of(template, "take a photo that shows one whole face from the front"):
         face = prepare_image(photo, template_landmarks, size, key=template.name, notes=notes)

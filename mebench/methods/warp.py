@@ -22,6 +22,7 @@ from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.material import thinned
 from mebench.methods.fomm.points import eye_distance, pick
 from mebench.methods.fomm.tracks import stored_track
+from mebench.methods.interpolation import Kernel, gaussian, still_points, thin_plate
 from mebench.preprocess.parallel import each
 from mebench.types import Face, FaceClip, Frames, Image, Progress
 
@@ -39,13 +40,15 @@ class WarpConfig(BaselineConfig):
 
     Attributes:
         amplitude: factor on the motion; 1 copies it.
-        reach: standard deviation of a point's influence, in eye distances.
-        ridge: how far the field may miss a point's motion, as a share of the kernel at 0.
+        kernel: how the points' motion reaches the pixels between them; see `interpolation`.
+        reach: standard deviation of a point's influence, in eye distances (gaussian alone).
+        ridge: how far the field may miss a point's motion to be smoother; 0 meets every point.
     """
 
     amplitude: float = Field(default=1.0, ge=0.0, le=10.0)
+    kernel: Kernel = "thin-plate"
     reach: float = Field(default=0.28, gt=0.0, le=2.0)
-    ridge: float = Field(default=0.01, gt=0.0, le=10.0)
+    ridge: float = Field(default=0.003, ge=0.0, le=10.0)
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def resampled(motion: Motion, length: int) -> Motion:
 def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames:
     """Return the template moved by another face's motion, brought to its place, size and tilt.
 
-    The displacements between the points follow a Gaussian kernel regression that falls to zero away
-    from the face, so hair and background stand still.
+    Between the points the displacements follow a thin-plate spline that is held at zero around the
+    face and on the border of the image (or a Gaussian kernel, see `WarpConfig`).
 
     Shapes: motion of T frames; returns (T, H, W, 3).
+    Source: Bookstein, IEEE TPAMI 11(6), 1989 (thin-plate splines through landmarks).
     """
     points = pick(template.landmarks, "face-44").astype(np.float64)
     linear = _similarity(motion.points, points)
@@ -240,13 +244,14 @@ class _Field:
         from scipy.ndimage import spline_filter
 
         self.image = np.ascontiguousarray(image)
-        sigma = config.reach * iod
         height, width = image.shape[:2]
-        among = _kernel(points, points, sigma) + config.ridge * np.eye(len(points))
         ys, xs = np.mgrid[:height, :width]
         self.grid = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
-        solved = np.linalg.solve(among, _kernel(points, self.grid, sigma))
-        self.basis = np.ascontiguousarray(solved.T)
+        if config.kernel == "gaussian":
+            self.basis = gaussian(points, self.grid, config.reach * iod, config.ridge)
+        else:
+            still = still_points(points, width, height)
+            self.basis = thin_plate(points, still, self.grid, iod, config.ridge)
         # Cubic splines are exact at any sub-pixel shift; OpenCV's remap rounds it to 1/32 pixel.
         self.splines = [spline_filter(self.image[..., c].astype(np.float64)) for c in range(3)]
 
@@ -274,14 +279,6 @@ class _Field:
             )
             result[rows, columns, channel] = np.clip(np.rint(values), 0, 255)
         return result
-
-
-def _kernel(a: NDArray[np.float64], b: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Gaussian of the distances, (len(a), len(b))."""
-    x = (a[:, None, 0] - b[None, :, 0]) / sigma
-    y = (a[:, None, 1] - b[None, :, 1]) / sigma
-    kernel: NDArray[np.float64] = np.exp(-0.5 * (x * x + y * y))
-    return kernel
 
 
 def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:

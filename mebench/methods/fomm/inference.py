@@ -43,7 +43,7 @@ class FaceAnimator(Animator):
         self.config = config
 
     def generate(self, template: Face, driving: FaceClip, tracks: Tracks | None) -> Frames:
-        """Return (T, H, W, 3): the template moving as the driving clip.
+        """Return (T, H, W, 3): the template moving as the driving clip; a grey one stays grey.
 
         Shapes: template.image (H, W, 3) of any size; tracks belong to the driving clip at
         `model.size`, None for a model that finds its own points.
@@ -51,6 +51,7 @@ class FaceAnimator(Animator):
         size = self.config.model.size
         image, landmarks = fitted(template, size)
         self._canvas = to_tensor(template.image[None], self.device)
+        self._gray = bool((template.image == template.image[..., :1]).all())
         points = None
         moving = None
         if tracks is not None:
@@ -103,7 +104,11 @@ class FaceAnimator(Animator):
             still.expand(count, -1, -1, -1), moved, kp_template, encoded.expand(count)
         )
         canvas = self._canvas.expand(count, -1, -1, -1)
-        return compose(self.generator, canvas, out)
+        picture = compose(self.generator, canvas, out)
+        if self._gray:
+            # What the networks add is learnt on colour too; a grey face must not turn pink.
+            picture = picture.mean(dim=1, keepdim=True).expand_as(picture)
+        return picture
 
 
 def driving_tracks(
