@@ -133,6 +133,7 @@ def run_baseline(
 
     Raises:
         UsageError: when `place.out` holds another run, or holds this one and `resume` is not set.
+        WeightsError: for a checkpoint that does not fit.
         DatasetError: when the data cannot be used.
     """
     told = progress or SilentProgress()
@@ -141,6 +142,8 @@ def run_baseline(
     spec = baseline_spec(settings.baseline)
     method = _load(settings, place)
     check_protocol(protocol)
+    if settings.checkpoint is not None:
+        _take_checkpoint(method, Path(settings.checkpoint), settings, place)
     _claim(place.out, settings, protocol, resume)
     with timer.stage("data"):
         try:
@@ -153,8 +156,6 @@ def run_baseline(
     with timer.stage("train"):
         if settings.checkpoint is None:
             _fit(method, data, place.out / "training", place, settings.seed, told)
-        else:
-            method.load(Path(settings.checkpoint), device=place.device)
     options = ScoringOptions(
         metrics=protocol.metrics,
         cache=place.cache,
@@ -217,6 +218,29 @@ def _load(settings: RunSettings, place: Place) -> Baseline:
 def _placed(method: Baseline, place: Place) -> Baseline:
     method.cache, method.jobs, method.devices = place.cache, place.jobs, place.devices
     return method
+
+
+def _take_checkpoint(method: Baseline, path: Path, settings: RunSettings, place: Place) -> None:
+    """Load a checkpoint, whose own configuration must not contradict what was asked for."""
+    if not method.trainable:
+        raise UsageError(f"'{settings.baseline}' learns nothing and takes no --checkpoint")
+    asked = method.config.model_dump(mode="json")
+    method.load(path, device=place.device)
+    holds = method.config.model_dump(mode="json")
+    for key in settings.overrides:
+        wanted, found = _setting(asked, key), _setting(holds, key)
+        if wanted != found:
+            raise WeightsError(
+                f"{path}: was made with {key} {found!r}, -s asks for {wanted!r}; leave the "
+                "setting out, or train with it"
+            )
+
+
+def _setting(config: Mapping[str, Any], key: str) -> Any:
+    found: Any = config
+    for name in key.split("."):
+        found = found[name]
+    return found
 
 
 def train_baseline(

@@ -202,6 +202,7 @@ def test_a_published_checkpoint_of_these_shapes_is_imported_and_read(w, refused,
         "generate fomm --checkpoint {w}/fomm.pt --template {face} --driving {w}/none.mp4 "
         "--out {out}",
         "generate linear-warp --template {face} --driving {w}/none.mp4 --out {out}",
+        "train fomm --protocol {w}/tiny.yaml --out {out}",
     ],
 )
 def test_cuda_asked_for_and_absent(command, device, w, refused, tmp_path):
@@ -287,3 +288,67 @@ def test_the_generated_clip_has_the_colour_of_the_template(
     assert frames[0].std() > 10
     tint = frames.mean(axis=(1, 2))
     assert np.abs(tint - tint[0]).max() < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code", "message"),
+    [
+        ("fomm", "mraa.pt", WEIGHTS, r"mraa\.pt: holds the networks of 'mraa', expected 'fomm'"),
+        ("fomm", "missing.pt", WEIGHTS, r"generator\.final\.weight: expected"),
+        ("fomm", "plain.pt", WEIGHTS, r"plain\.pt: .*bare tensors"),
+        ("fomm", "code.pt", WEIGHTS, r"code\.pt: holds more than numbers"),
+        ("fomm", "none.pt", WEIGHTS, r"none\.pt: no such checkpoint"),
+        (
+            "fomm",
+            "fomm.pt -s model.size=128",
+            WEIGHTS,
+            r"fomm\.pt: was made with model\.size 64, -s asks for 128; leave the setting out",
+        ),
+        ("linear-warp", "fomm.pt", USAGE, r"'linear-warp' learns nothing and takes no --checkpo"),
+    ],
+)
+def test_checkpoints_to_run_with(name, more, code, message, tiny, w, refused, tmp_path):
+    (w / "tiny.yaml").write_text(tiny_protocol("pixel", "psnr_db"))
+    found, line = refused(
+        f"run baseline {name} --protocol {w}/tiny.yaml --data synthme={tiny} --device cpu "
+        f"--jobs 1 --out {tmp_path}/run --checkpoint {w}/{more}"
+    )
+    assert found == code, line
+    assert re.search(message, line), line
+    assert list(tmp_path.iterdir()) == []
+    assert not (w / "touched").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "message"),
+    [
+        ("cut", WEIGHTS, r"checkpoint\.pt: .*truncated.*train again"),
+        ("empty", WEIGHTS, r"checkpoint\.pt: .*another kind of file\); copy it again or train"),
+        ("plain", WEIGHTS, r"checkpoint\.pt: .*bare tensors of one network"),
+        ("size", USAGE, r"checkpoint\.pt: was trained with another config; choose an empty folder"),
+    ],
+)
+def test_a_run_that_cannot_go_on_from_its_checkpoint(damage, code, message, tiny, w, refused):
+    (w / "tiny.yaml").write_text(tiny_protocol("pixel", "psnr_db"))
+    out = w / f"train_{damage}"
+    shapes = SHAPES.replace("model.size=64", "model.size=32").replace("blocks=2", "blocks=1")
+    command = (
+        f"train fomm --protocol {w}/tiny.yaml --data synthme={tiny} --preset quick --device cpu "
+        f"--jobs 1 -s train.steps=1 -s train.batch=2 -s train.sample_every=0 --out {out} "
+    )
+    assert _run((command + shapes).split(), debug=False) == 0
+    place = next(out.rglob("checkpoint.pt"))
+    raw = place.read_bytes()
+    if damage == "cut":
+        place.write_bytes(raw[: len(raw) // 2])
+    elif damage == "empty":
+        place.write_bytes(b"")
+    elif damage == "plain":
+        torch.save(torch.load(place, weights_only=True)["generator"], place)
+    else:
+        shapes = shapes.replace("model.size=32", "model.size=48")
+    before = place.read_bytes()
+    found, line = refused(command + shapes)
+    assert found == code, line
+    assert re.search(message, line), line
+    assert place.read_bytes() == before
