@@ -1,21 +1,27 @@
 """Times a training step of the paper configuration: as published, and as mebench makes it.
 
 Usage: python -m benchmarks.fomm_training [--size 256] [--batch 1] [--passes 3]
-CPU seconds of one thread a step, passes interleaved; the losses must agree. The loss network
-has seeded weights, which cost what the published ones cost.
+       python -m benchmarks.fomm_training --tables
+CPU seconds of one thread a step, each way in a process of its own, steps in turn; the losses of the
+first step must agree; the most memory of each process. The loss network has seeded weights, which
+cost what the published ones cost. `--tables` shows the cost by resolution and batch.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from benchmarks.fomm_inference import COMMON, clip, networks
-from mebench.methods.fomm.blocks import ImagePyramid, inverse2
+from benchmarks.fomm_inference import clip, networks
+from benchmarks.fomm_published import detect, generate, judge, slopes, smaller, vgg_features
+from benchmarks.interleaved import Make, Measured, measure
+from mebench.methods.fomm.allocator import keep_freed_memory
+from mebench.methods.fomm.blocks import ImagePyramid
+from mebench.methods.fomm.denormals import without_denormals
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.losses import (
     LossWeights,
@@ -26,16 +32,18 @@ from mebench.methods.fomm.losses import (
 from mebench.methods.fomm.model import to_tensor
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
 from mebench.methods.fomm.transform import Transform
+from mebench.methods.fomm.winograd import WideConv2d
 from mebench.weights import seeded_state
 
 SCALES = (1.0, 0.5, 0.25, 0.125)
+PUBLISHED = "as published"
 
 
 class Step:
     """Networks, optimisers and one fixed batch."""
 
-    def __init__(self, size: int, batch: int, channels_last: bool) -> None:
-        detector, generator = networks()
+    def __init__(self, size: int, batch: int, *, together: bool, fused: bool) -> None:
+        detector, generator = networks(size)
         torch.manual_seed(1)
         critic = MultiScaleDiscriminator((1,), 3, 32, 4, 512)
         vgg = Vgg19()
@@ -44,16 +52,13 @@ class Step:
         self.critic = critic.train()
         self.vgg = vgg
         self.perceptual = PerceptualLoss(network=vgg)
-        self.adam = torch.optim.Adam(
-            [*detector.parameters(), *generator.parameters()], lr=2e-4, betas=(0.5, 0.999)
-        )
-        self.critic_adam = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.pyramid = ImagePyramid(SCALES)
+        parts = [[*detector.parameters()], [*generator.parameters()]]
+        groups = [[*parts[0], *parts[1]]] if together else parts
+        self.adams = [self._adam(group, fused) for group in groups]
+        self.critic_adam = self._adam([*critic.parameters()], fused)
         frames, points = clip(2 * batch, size)
         pictures = to_tensor(frames)
-        if channels_last:
-            pictures = pictures.contiguous(memory_format=torch.channels_last)
-            for network in (detector, generator, critic, vgg):
-                network.to(memory_format=torch.channels_last)
         self.template, self.driving = pictures[:batch], pictures[batch:]
         self.points = torch.from_numpy(points)[None].expand(batch, -1, -1)
         self.transform = Transform.random(
@@ -61,79 +66,148 @@ class Step:
             generator=torch.Generator().manual_seed(2), device=torch.device("cpu"),
         )  # fmt: skip
 
+    @staticmethod
+    def _adam(parameters: list[torch.nn.Parameter], fused: bool) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=fused or None)
 
-def literal(step: Step) -> dict[str, float]:
+    def scales(self, image: Tensor) -> dict[float, Tensor]:
+        """The pyramid, blurred at full size."""
+        downs = zip(SCALES, self.pyramid.downs, strict=True)
+        return {scale: smaller(down, image) for scale, down in downs}
+
+
+def numbers(losses: dict[str, Tensor], critic: Tensor) -> dict[str, float]:
+    return {name: float(value.detach()) for name, value in {**losses, "critic": critic}.items()}
+
+
+def published_step(step: Step) -> dict[str, float]:
     """Every part recomputed and every gradient kept, as the published trainer does."""
     detector, generator, critic = step.detector, step.generator, step.critic
-    pyramid = ImagePyramid(SCALES)
-    kp_template = detector(step.template, step.points)
-    kp_driving = detector(step.driving, step.points)
-    out = generator(step.template, kp_driving, kp_template)
-    real, fake = pyramid(step.driving), pyramid(out["prediction"])
+    still = detect(detector, step.template, step.points)
+    driving = detect(detector, step.driving, step.points)
+    out = generate(generator, step.template, driving, still)
+    real, fake = step.scales(step.driving), step.scales(out["prediction"])
     losses: dict[str, Tensor] = {}
     total = torch.zeros(())
     for scale in SCALES:
+        # As published a picture of 8 pixels, which the last pooling empties, gives no number.
         if min(fake[scale].shape[-2:]) < 16:
             continue
-        for a, b in zip(step.vgg(fake[scale]), step.vgg(real[scale]), strict=True):
+        made, wanted = vgg_features(step.vgg, fake[scale]), vgg_features(step.vgg, real[scale])
+        for a, b in zip(made, wanted, strict=True):
             total = total + 10 * (a - b.detach()).abs().mean()
     losses["perceptual"] = total
-    judged_fake, judged_real = critic(fake), critic(real)
-    losses["gen_gan"] = sum(((1 - one.score) ** 2).mean() for one in judged_fake)
-    losses["feature_matching"] = sum(
-        10 * (a - b).abs().mean()
-        for one, other in zip(judged_real, judged_fake, strict=True)
-        for a, b in zip(one.features, other.features, strict=True)
-    )
-    frame = step.transform.frame(step.driving, False)
-    found = detector(frame, step.points)
-    gap = (kp_driving.value - step.transform.warp(found.value)).abs().mean()
-    losses["equivariance_value"] = 10 * gap
-    moved = step.transform.jacobian(found.value) @ found.jacobian
-    change = torch.eye(2) - inverse2(kp_driving.jacobian) @ moved
+    judged_fake, judged_real = judge(critic, fake[1.0]), judge(critic, real[1.0])
+    losses["gen_gan"] = ((1 - judged_fake[-1]) ** 2).mean()
+    pairs = zip(judged_real[:-1], judged_fake[:-1], strict=True)
+    losses["feature_matching"] = sum(10 * (a - b).abs().mean() for a, b in pairs)
+    found = detect(detector, step.transform.frame(step.driving, False), step.points)
+    away = (driving["value"] - step.transform.warp(found["value"])).abs().mean()
+    losses["equivariance_value"] = 10 * away
+    moved = torch.matmul(slopes(step.transform, found["value"]), found["jacobian"])
+    change = torch.eye(2) - torch.matmul(torch.inverse(driving["jacobian"]), moved)
     losses["equivariance_jacobian"] = 10 * change.abs().mean()
-    torch.stack([value.mean() for value in losses.values()]).sum().backward()
-    step.adam.step()
-    step.adam.zero_grad()
+    sum(value.mean() for value in losses.values()).backward()
+    for adam in step.adams:
+        adam.step()
+        adam.zero_grad()
     step.critic_adam.zero_grad()
-    fake = {scale: picture.detach() for scale, picture in fake.items()}
-    judged_real, judged_fake = critic(real), critic(fake)
-    judged = sum(
-        ((1 - a.score) ** 2 + b.score**2).mean()
-        for a, b in zip(judged_real, judged_fake, strict=True)
-    )
+    real, fake = step.scales(step.driving), step.scales(out["prediction"].detach())
+    judged_fake, judged_real = judge(critic, fake[1.0]), judge(critic, real[1.0])
+    judged = ((1 - judged_real[-1]) ** 2 + judged_fake[-1] ** 2).mean()
     judged.backward()
     step.critic_adam.step()
     step.critic_adam.zero_grad()
-    return {
-        **{name: float(value.detach()) for name, value in losses.items()},
-        "critic": float(judged.detach()),
-    }
+    return numbers(losses, judged)
 
 
-def ours(step: Step) -> dict[str, float]:
-    """The step of `mebench.methods.fomm.training`, its losses and its order."""
+def our_step(step: Step) -> dict[str, float]:
+    """The step of `mebench.methods.fomm.engine`, its losses and its order."""
     pyramid = ImagePyramid((1.0,))
     weights = LossWeights()
     batch = PairBatch(step.template, step.driving, step.points, step.points)
     step.critic.requires_grad_(False)
+    for adam in step.adams:
+        adam.zero_grad()
     made = generator_losses(
         step.detector, step.generator, batch, weights, transform=step.transform,
         discriminator=step.critic, pyramid=pyramid, perceptual=step.perceptual,
     )  # fmt: skip
-    step.adam.zero_grad()
     made.total.backward()
-    step.adam.step()
+    for adam in step.adams:
+        adam.step()
     step.critic.requires_grad_(True)
     generated = made.generated["prediction"].detach()
-    judged = discriminator_loss(step.critic, pyramid(step.driving), pyramid(generated), weights)
+    losses = {name: value.detach() for name, value in made.losses.items()}
+    del made
     step.critic_adam.zero_grad()
+    judged = discriminator_loss(step.critic, pyramid(step.driving), pyramid(generated), weights)
     judged.backward()
     step.critic_adam.step()
-    return {
-        **{n: float(value.detach()) for n, value in made.losses.items()},
-        "critic": float(judged.detach()),
+    return numbers(losses, judged)
+
+
+def published(size: int, batch: int) -> Callable[[], dict[str, float]]:
+    step = Step(size, batch, together=False, fused=False)
+    return lambda: published_step(step)
+
+
+def ours(
+    size: int, batch: int, *, tiles: bool = True, keep: bool = True, fused: bool = True
+) -> Callable[[], dict[str, float]]:
+    """What mebench does, or all of it but one part."""
+    if keep:
+        keep_freed_memory()
+    step = Step(size, batch, together=True, fused=fused)
+    if not tiles:
+        for network in (step.detector, step.generator, step.vgg):
+            for module in network.modules():
+                if isinstance(module, WideConv2d):
+                    module.tiles = False
+    return lambda: without_denormals(lambda: our_step(step))
+
+
+def gap(one: Measured, other: Measured) -> float:
+    """The largest relative difference of a loss."""
+    return max(
+        abs(one.first[name] - value) / max(abs(value), 1e-6) for name, value in other.first.items()
+    )
+
+
+def row(name: str, one: Measured, base: Measured) -> str:
+    return (
+        f"| {name} | {one.best:.2f} | {base.best / one.best:.2f} | {gap(one, base):.1e} "
+        f"| {one.peak_mb:.0f} |"
+    )
+
+
+HEADS = ("CPU s a step", "speed-up", "largest relative difference of a loss", "peak MB")
+
+
+def compare(options: argparse.Namespace) -> None:
+    ways: dict[str, Make] = {
+        PUBLISHED: published,
+        "mebench": ours,
+        "mebench, PyTorch's convolutions": partial(ours, tiles=False),
+        "mebench, allocator as it is": partial(ours, keep=False),
+        "mebench, Adam not fused": partial(ours, fused=False),
     }
+    found = measure(ways, options.passes, size=options.size, batch=options.batch)
+    print("| step | " + " | ".join(HEADS) + " |")
+    print("|---|--:|--:|--:|--:|")
+    for name, one in found.items():
+        print(row(name, one, found[PUBLISHED]))
+
+
+def tables(options: argparse.Namespace) -> None:
+    print("| size | batch | step | " + " | ".join(HEADS) + " |")
+    print("|--:|--:|---|--:|--:|--:|--:|")
+    for size, batches in ((64, (1, 2, 4, 8)), (128, (1, 2, 4, 8)), (256, (1, 2))):
+        for batch in batches:
+            ways: dict[str, Make] = {PUBLISHED: published, "mebench": ours}
+            found = measure(ways, options.passes, size=size, batch=batch)
+            for name, one in found.items():
+                print(f"| {size} | {batch} {row(name, one, found[PUBLISHED])}", flush=True)
 
 
 def main() -> None:
@@ -141,36 +215,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--tables", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    ways = {
-        "as published": (literal, False),
-        "ours": (ours, False),
-        "ours, channels last": (ours, True),
-    }
-    steps = {name: Step(options.size, options.batch, last) for name, (_, last) in ways.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    first: dict[str, dict[str, float]] = {}
-    for _ in range(options.passes):
-        for name, (way, _) in ways.items():
-            start = time.process_time()
-            losses = way(steps[name])
-            seconds[name].append(time.process_time() - start)
-            first.setdefault(name, losses)
-    published = first["as published"]
-    base = min(seconds["as published"])
-    print(f"{options.size} px, batch {options.batch}, points {COMMON['num_kp']}")
-    print("| step | CPU s | speed-up | largest relative difference of a loss, first step |")
-    print("|---|--:|--:|--:|")
-    for name in ways:
-        gap = max(
-            abs(first[name][key] - value) / max(abs(value), 1e-6)
-            for key, value in published.items()
-        )
-        best = min(seconds[name])
-        print(f"| {name} | {best:.2f} | {base / best:.2f} | {gap:.1e} |")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak of the process, which holds all {len(ways)}: {peak:.0f} MB")
+    (tables if options.tables else compare)(options)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
 
+from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints, inverse2, product2
 from mebench.methods.fomm.fast import fast_copy
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
@@ -100,7 +101,8 @@ class Animator:
         detector: trained detector.
         generator: trained generator.
         batch_size: frames at a time; results do not depend on it beyond rounding.
-        fast: fold norms and split convolutions; False runs the networks as they are.
+        fast: fold norms, split convolutions and keep freed memory (see `keep_freed_memory`);
+            False runs the networks as they are.
         adapt_movement_scale: see `normalize_kp`; the next two as well.
     """
 
@@ -118,6 +120,8 @@ class Animator:
         self.detector = fast_copy(detector) if fast else detector.eval()
         self.generator = fast_copy(generator) if fast else generator.eval()
         self.device = next(detector.parameters()).device
+        if fast and self.device.type == "cpu":
+            keep_freed_memory()
         self.batch_size = batch_size
         self.layout = torch.channels_last if fast else torch.contiguous_format
         self.adapt_movement_scale = adapt_movement_scale

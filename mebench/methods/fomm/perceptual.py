@@ -15,8 +15,8 @@ from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.winograd import WideConv2d
 
 _WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)
-# relu1_1, relu2_1, relu3_1, relu4_1, relu5_1: where torchvision's `features` are cut.
-_CUTS = (2, 7, 12, 21, 30)
+CUTS = (2, 7, 12, 21, 30)
+"""Layers whose output counts: relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1 of torchvision."""
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
@@ -74,7 +74,7 @@ class Vgg19(nn.Module):
         features: list[Tensor] = []
         for index, layer in enumerate(self.features, start=1):
             out = layer(out)
-            if index in _CUTS:
+            if index in CUTS:
                 features.append(out)
         return features
 

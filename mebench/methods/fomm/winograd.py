@@ -56,11 +56,16 @@ class WideConv2d(nn.Conv2d):
 
     The numbers agree with `nn.Conv2d` to rounding, those of the gradients as well. Parameters
     have the same names. Any other device, precision, size or width is convolved as usual.
+
+    Attributes:
+        tiles: False convolves as usual everywhere.
     """
+
+    tiles = True
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1)
-        self._kept: tuple[int, int, Tensor] | None = None
+        self._kept: tuple[Tensor, int, int, Tensor] | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Shapes: (B, in, h, w) to (B, out, h, w)."""
@@ -74,13 +79,13 @@ class WideConv2d(nn.Conv2d):
         batch, channels, height, width = x.shape
         fewest = _FEWEST_PLACES if self.weight.requires_grad else _FEWEST_PLACES_FROZEN
         return (
-            channels * self.out_channels >= _SMALLEST_WEIGHT
+            self.tiles
+            and channels * self.out_channels >= _SMALLEST_WEIGHT
             and batch * height * width >= fewest
             and height % 4 == 0
             and width % 4 == 0
             and x.device.type == "cpu"
             and x.dtype == self.weight.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu")
         )
 
     def _kernels(self) -> Tensor:
@@ -89,10 +94,11 @@ class WideConv2d(nn.Conv2d):
         if weight.requires_grad:
             return _to_kernels(weight.detach())
         version = 0 if weight.is_inference() else weight._version
-        state = (weight.data_ptr(), version)
-        if self._kept is None or self._kept[:2] != state:
-            self._kept = (*state, _to_kernels(weight.detach()))
-        return self._kept[2]
+        kept = self._kept
+        if kept is None or kept[0] is not weight or kept[1:3] != (weight.data_ptr(), version):
+            kept = (weight, weight.data_ptr(), version, _to_kernels(weight.detach()))
+            self._kept = kept
+        return kept[3]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
@@ -120,7 +126,7 @@ class _Tiled(torch.autograd.Function):
         return out
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, kernels = context.saved_tensors
         batch, channels, height, width = gradient.shape
