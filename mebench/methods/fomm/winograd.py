@@ -119,9 +119,9 @@ class _Tiled(torch.autograd.Function):
         places = out.permute(0, 2, 3, 1)
         padded = _padded(x)
         offset = x.new_zeros(channels) if bias is None else bias
-        for index, strip in _strips(x):
-            target = _blocks(places[index, strip])
-            products = torch.bmm(_tiles(padded[index], strip), kernels)
+        for part in _parts(x):
+            target = _blocks(places[part])
+            products = torch.bmm(_tiles(padded, part), kernels)
             torch.add((_OUTPUT @ products.view(36, -1)).view(target.shape), offset, out=target)
         return out
 
@@ -135,13 +135,13 @@ class _Tiled(torch.autograd.Function):
         if kernels is not None:
             to_input = gradient.new_zeros((batch, height + 2, width + 2, kernels.shape[1]))
         padded = None if x is None else _padded(x)
-        for index, strip in _strips(gradient):
-            pieces = _blocks(last[index, strip]).reshape(16, -1)
+        for part in _parts(gradient):
+            pieces = _blocks(last[part]).reshape(16, -1)
             products = (_OUTPUT.T @ pieces).view(36, -1, channels)
             if to_input is not None:
-                _add_tiles(to_input[index], strip, torch.bmm(products, kernels.transpose(1, 2)))
+                _add_tiles(to_input, part, torch.bmm(products, kernels.transpose(1, 2)))
             if padded is not None:
-                tiles = _tiles(padded[index], strip).transpose(1, 2)
+                tiles = _tiles(padded, part).transpose(1, 2)
                 if to_kernels is None:
                     to_kernels = torch.bmm(tiles, products)
                 else:
@@ -154,13 +154,14 @@ class _Tiled(torch.autograd.Function):
         )
 
 
-def _strips(x: Tensor) -> Iterator[tuple[int, slice]]:
-    """Yield (picture, rows): the tiles of more would fall out of the cache."""
+def _parts(x: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Yield (pictures, rows) of about as many tiles as the cache holds."""
     batch, _, height, width = x.shape
-    step = 4 * max(1, 4 * _TILES_AT_ONCE // width)
-    for index in range(batch):
-        for start in range(0, height, step):
-            yield index, slice(start, min(height, start + step))
+    high = 4 * max(1, 4 * _TILES_AT_ONCE // width)
+    many = max(1, high // height)
+    for first in range(0, batch, many):
+        for row in range(0, height, high):
+            yield slice(first, min(batch, first + many)), slice(row, min(height, row + high))
 
 
 def _to_kernels(weight: Tensor) -> Tensor:
@@ -181,31 +182,35 @@ def _padded(x: Tensor) -> Tensor:
     return F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
 
 
-def _tiles(picture: Tensor, strip: slice) -> Tensor:
-    """Return (36, tiles, C): the transformed 6x6 tiles of a strip of a padded picture."""
-    down, right, channel = picture.stride()
-    rows, columns = (strip.stop - strip.start) // 4, (picture.shape[1] - 2) // 4
-    channels = picture.shape[2]
-    overlapping = picture.as_strided(
-        (6, 6, rows, columns, channels),
-        (down, right, 4 * down, 4 * right, channel),
-        picture.storage_offset() + strip.start * down,
+def _tiles(padded: Tensor, part: tuple[slice, slice]) -> Tensor:
+    """Return (36, tiles, C): the transformed 6x6 tiles of a part of padded pictures."""
+    pictures, strip = part
+    after, down, right, channel = padded.stride()
+    count, channels = pictures.stop - pictures.start, padded.shape[3]
+    rows, columns = (strip.stop - strip.start) // 4, (padded.shape[2] - 2) // 4
+    overlapping = padded.as_strided(
+        (6, 6, count, rows, columns, channels),
+        (down, right, after, 4 * down, 4 * right, channel),
+        padded.storage_offset() + pictures.start * after + strip.start * down,
     )
-    return (_TILE @ overlapping.reshape(36, -1)).view(36, rows * columns, channels)
+    return (_TILE @ overlapping.reshape(36, -1)).view(36, count * rows * columns, channels)
 
 
-def _add_tiles(picture: Tensor, strip: slice, tiles: Tensor) -> None:
-    """Add what belongs to each tile of a strip to a padded picture (h + 2, w + 2, C)."""
-    high, wide = strip.stop - strip.start, picture.shape[1] - 2
-    places = (_TILE.T @ tiles.view(36, -1)).view(6, 6, high // 4, wide // 4, -1)
+def _add_tiles(padded: Tensor, part: tuple[slice, slice], tiles: Tensor) -> None:
+    """Add what belongs to each tile of a part to padded pictures (B, h + 2, w + 2, C)."""
+    pictures, strip = part
+    count = pictures.stop - pictures.start
+    high, wide = strip.stop - strip.start, padded.shape[2] - 2
+    places = (_TILE.T @ tiles.view(36, -1)).view(6, 6, count, high // 4, wide // 4, -1)
     for row in range(6):
         first = strip.start + row
         for column in range(6):
-            target = picture[first : first + high - 3 : 4, column : column + wide - 3 : 4]
+            target = padded[pictures, first : first + high - 3 : 4, column : column + wide - 3 : 4]
             target += places[row, column]
 
 
-def _blocks(picture: Tensor) -> Tensor:
-    """Return (4, 4, h / 4, w / 4, C), a view: place within a tile, then the tile."""
-    height, width, channels = picture.shape
-    return picture.view(height // 4, 4, width // 4, 4, channels).permute(1, 3, 0, 2, 4)
+def _blocks(pictures: Tensor) -> Tensor:
+    """Return (4, 4, B, h / 4, w / 4, C), a view: place within a tile, then the tile."""
+    batch, height, width, channels = pictures.shape
+    tiled = pictures.view(batch, height // 4, 4, width // 4, 4, channels)
+    return tiled.permute(2, 4, 0, 1, 3, 5)

@@ -87,7 +87,7 @@ from mebench.methods.fomm.denormals import without_denormals
 if sys.argv[1] == "keep":
     print(keep_freed_memory())
 def use():
-    for _ in range(20):
+    for _ in range(10):
         torch.ones(20_000_000)
 def work():
     use()
