@@ -202,7 +202,7 @@ class ActionUnitConsistency(RegionalMetric):
     action unit is below .7 % IOD is not scored.
     """
 
-    infos = (
+    shared_infos = (
         MetricInfo(
             "au_consistency",
             "AU consistency",
@@ -244,9 +244,9 @@ class ActionUnitConsistency(RegionalMetric):
             generated.vectors[:length], driving.vectors[:length], case.driving.fps, labels
         )
 
-    def clip_values(self, described: Agreement) -> Mapping[str, Value]:
+    def own_clip_values(self, described: Agreement) -> Mapping[str, Value]:
         """Return the values of one case; `Missing` for a driving clip too weak or too short."""
-        keys = [info.key for info in self.infos]
+        keys = [info.key for info in self.shared_infos]
         if len(described.driving) < 3:
             return dict.fromkeys(keys, Missing("driving clip is shorter than 3 frames"))
         if described.weak:

@@ -51,6 +51,7 @@ class Case:
         driving: the driving clip, prepared at its own alignment.
         reference: the right answer, or None.
         labels: FACS labels of the driving clip.
+        method: id of the method that made the frames, for what was measured outside mebench.
     """
 
     pair: Pair
@@ -59,6 +60,7 @@ class Case:
     driving: FaceClip
     reference: Reference | None = None
     labels: tuple[ActionUnit, ...] = ()
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,21 @@ class Metric(ABC):
         return {}
 
     @property
+    def variant(self) -> str:
+        """Return what else two equal measurements must share, such as the flow in use."""
+        return ""
+
+    @property
     def weights(self) -> Mapping[str, str]:
         """Return ``{name: sha256 or "seeded:<seed>"}`` of network weights in use."""
         return {}
+
+    def with_reference_set(self, clips: Sequence[FaceClip], jobs: int = 1) -> Metric:
+        """Return this metric with the frames of `clips` in place of each case's own other side.
+
+        Only what compares distributions listens; all else returns itself.
+        """
+        return self
 
     def curves(self, described: Any) -> Mapping[str, Any]:
         """Return per-frame curves for reports: ``{name: (T,) array}``."""

@@ -6,11 +6,14 @@ import inspect
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mebench.errors import UsageError, did_you_mean
 from mebench.metrics.base import Metric, MetricInfo
 from mebench.registry import load_object
+
+if TYPE_CHECKING:
+    from mebench.preprocess.flow import Engine
 
 METRICS: Mapping[str, str] = {
     "action_units": "mebench.metrics.action_units:ActionUnitConsistency",
@@ -20,13 +23,15 @@ METRICS: Mapping[str, str] = {
     "perceptual": "mebench.metrics.perceptual:Perceptual",
     "distribution": "mebench.metrics.distribution:Distribution",
     "identity": "mebench.metrics.identity:Identity",
+    "landmarks": "mebench.metrics.landmarks:LandmarkDistance",
+    "motion_distribution": "mebench.metrics.motion_distribution:MotionDistribution",
     "perceptual_vgg": "mebench.metrics.perceptual:PerceptualVgg",
     "perceptual_squeeze": "mebench.metrics.perceptual:PerceptualSqueeze",
     "distribution_rgb": "mebench.metrics.distribution:ColourDistribution",
 }
 """Shipped families: ``"module:Class"`` by name."""
 
-DEFAULT = tuple(METRICS)[:7]
+DEFAULT = tuple(METRICS)[:9]
 """Families computed when none are named."""
 
 _GROUP = "mebench.metrics"
@@ -103,6 +108,7 @@ def build_metrics(
     cache: Path | None = None,
     allow_seeded: bool = False,
     seed: int = 0,
+    flow: Engine = "farneback",
 ) -> list[Metric]:
     """Return the metrics of the families or keys named, ready to describe cases.
 
@@ -114,6 +120,7 @@ def build_metrics(
         cache: folder for features and motions by content, or None to keep nothing.
         allow_seeded: let seeded stand-ins take the place of missing weights, as ``<key>~seeded``.
         seed: of the stand-ins.
+        flow: ``farneback``, or ``dis`` for half the cost and keys that end in ``~dis``.
 
     Raises:
         UsageError: for an unknown name.
@@ -132,6 +139,6 @@ def build_metrics(
         if "store" in accepted and "store" not in options:
             from mebench.preprocess.motion_cache import MotionCache
 
-            options["store"] = MotionCache(cache / "motion" if cache is not None else None)
+            options["store"] = MotionCache(cache / "motion" if cache else None, flow=flow)
         built.append(found(**{k: v for k, v in options.items() if k in accepted}))
     return built

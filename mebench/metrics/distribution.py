@@ -1,86 +1,39 @@
-"""Distance of distributions: exact Fréchet distance (FID) and unbiased kernel distance (KID)."""
+"""FID and KID of generated frames against driving, reference, or a data set's frames."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from mebench import weights
+from mebench.io.files import atomic_path
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
 from mebench.metrics.frames import pixel_digest, sample_indices
+from mebench.metrics.frechet import (
+    Gaussian,
+    frechet_distance,
+    gaussian_distance,
+    gaussian_of,
+    kernel_distance,
+)
 from mebench.metrics.inception import DIMENSIONS, FidInception, as_gray, cached_features, network
-from mebench.types import Image
+from mebench.preprocess.parallel import each
+from mebench.types import FaceClip, Image
+
+__all__ = ["ColourDistribution", "Distribution", "frechet_distance", "kernel_distance"]
 
 _FRAMES = 3
 _NAME = "fid-inception"
-
-
-def frechet_distance(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
-    """Return the Fréchet distance of the Gaussians fitted to two sets of features, in float64.
-
-    With fewer rows than columns, Tr((Σ1 Σ2)^½) is the sum of the singular values of X Yᵀ /
-    √((n1-1)(n2-1)) with X, Y centred; else it is Σ √λ(Σ1^½ Σ2 Σ1^½). No matrix root is iterated.
-
-    Shapes: x (n1, d), y (n2, d), n1 and n2 at least 2.
-    Range: 0 and up, lower is better.
-    Raises: ValueError for fewer than 2 rows or unequal columns.
-    Source: Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017, equation 6.
-    """
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(f"expected (n1, d) and (n2, d), got {x.shape} and {y.shape}")
-    if min(len(x), len(y)) < 2:
-        raise ValueError(f"expected at least 2 rows a side, got {len(x)} and {len(y)}")
-    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    gap = a.mean(axis=0) - b.mean(axis=0)
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    a /= np.sqrt(len(a) - 1)
-    b /= np.sqrt(len(b) - 1)
-    if min(len(a), len(b)) < a.shape[1]:
-        cross = float(np.sum(scipy.linalg.svdvals(a @ b.T)))
-    else:
-        cross = _trace_of_root(a.T @ a, b.T @ b)
-    distance = float(gap @ gap + np.sum(a * a) + np.sum(b * b) - 2.0 * cross)
-    return max(0.0, distance)
-
-
-def kernel_distance(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
-    """Return the unbiased squared kernel distance of two sets of features, over all pairs.
-
-    The kernel is (x·y / d + 1)³. Being unbiased, the value of equal distributions can be negative.
-
-    Shapes: x (n1, d), y (n2, d), n1 and n2 at least 2.
-    Range: lower is better.
-    Raises: ValueError for fewer than 2 rows.
-    Source: Bińkowski et al., Demystifying MMD GANs, ICLR 2018, equation 4.
-    """
-    if min(len(x), len(y)) < 2:
-        raise ValueError(f"expected at least 2 rows a side, got {len(x)} and {len(y)}")
-    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    width = a.shape[1]
-    n, m = len(a), len(b)
-    within_a = (a @ a.T / width + 1.0) ** 3
-    within_b = (b @ b.T / width + 1.0) ** 3
-    between = (a @ b.T / width + 1.0) ** 3
-    return float(
-        (within_a.sum() - np.trace(within_a)) / (n * (n - 1))
-        + (within_b.sum() - np.trace(within_b)) / (m * (m - 1))
-        - 2.0 * between.mean()
-    )
-
-
-def _trace_of_root(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    values, vectors = scipy.linalg.eigh(first)
-    root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
-    product = root @ second @ root
-    eigenvalues = scipy.linalg.eigvalsh((product + product.T) / 2)
-    return float(np.sum(np.sqrt(np.clip(eigenvalues, 0.0, None))))
+_EMPTY = np.empty((0, DIMENSIONS), np.float32)
 
 
 @dataclass(frozen=True)
@@ -90,6 +43,21 @@ class FrameFeatures:
     generated: NDArray[np.float32]
     reference: NDArray[np.float32]
     reference_digests: tuple[str, ...]
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """The other side of the distances: features (N, 2048) float32, each picture once.
+
+    Attributes:
+        features: one row a picture.
+        gaussian: fitted to them, or None with fewer than 2 rows or values that are not finite.
+        lacking: why they cannot be used, or an empty string.
+    """
+
+    features: NDArray[np.float32]
+    gaussian: Gaussian | None
     lacking: str = ""
 
 
@@ -119,8 +87,10 @@ def _infos(mode: str, words: str) -> tuple[MetricInfo, ...]:
 class Distribution(Metric):
     """FID and KID of a few frames of each clip, in grey on both sides.
 
-    The other side are the reference frames, else the driving frames; equal frames count once.
-    Lower is better. FID is biased upwards at small N, so the number of frames stands beside it.
+    The other side are the reference frames, else the driving frames, or the clips given to
+    `with_reference_set`; equal pictures count once. Lower is better. FID is biased upwards at small
+    N, so the number of frames stands beside it. Pictures above 512 px are shrunk with antialiasing
+    first, then all are brought to 299 px bilinearly, as pytorch-fid does.
 
     Args:
         device: torch device.
@@ -130,7 +100,7 @@ class Distribution(Metric):
         frames: frames of each clip: onset, apex, and evenly spaced ones.
 
     Raises:
-        WeightsError: without published weights unless `allow_seeded`.
+        WeightsError: without published weights unless `allow_seeded`, or for another file.
     """
 
     infos: ClassVar[tuple[MetricInfo, ...]] = _infos("", "")
@@ -148,8 +118,19 @@ class Distribution(Metric):
         self.device, self.cache, self.frames = device, cache, frames
         self.seed = seed if allow_seeded and not weights.is_present(_NAME) else None
         if self.seed is None:
-            weights.require(_NAME)
+            weights.verify(_NAME)
         self.suffix = "" if self.seed is None else "~seeded"
+        self._set: FrameSet | None = None
+
+    def with_reference_set(self, clips: Sequence[FaceClip], jobs: int = 1) -> Distribution:
+        """Return this metric with the sampled frames of `clips` as the other side of every case.
+
+        Their features and statistics are computed once and kept in the cache by content.
+        """
+        chosen = [_sampled(clip, self.frames) for clip in clips]
+        found = copy.copy(self)
+        found._set = self._kept_set(chosen, jobs)
+        return found
 
     def describe(self, case: Case) -> FrameFeatures:
         """Return the features of the frames looked at on both sides."""
@@ -170,30 +151,46 @@ class Distribution(Metric):
 
     def set_values(self, described: Sequence[FrameFeatures]) -> Mapping[str, Value]:
         """Return the distances over all cases, and the number of frames on both sides."""
-        lacking = [case.lacking for case in described if case.lacking]
-        rows = _first_of_each([d for case in described for d in case.reference_digests])
-        generated = sum(len(case.generated) for case in described)
+        generated = np.concatenate([_EMPTY, *(case.generated for case in described)])
+        other = self._set or _paired_set(described)
         values: dict[str, Value] = {
-            f"fid{self.mode}_frames": float(generated),
-            f"fid{self.mode}_reference_frames": float(len(rows)),
+            f"fid{self.mode}_frames": float(len(generated)),
+            f"fid{self.mode}_reference_frames": float(len(other.features)),
         }
         fid, kid = (f"{key}{self.mode}{self.suffix}" for key in ("fid", "kid"))
-        if lacking:
-            values[fid] = values[kid] = Missing(f"{len(lacking)} clips: {lacking[0]}")
-        elif min(generated, len(rows)) < 2:
-            few = Missing(f"needs 2 frames a side, got {generated} and {len(rows)}")
-            values[fid] = values[kid] = few
+        reason = _unusable(described, generated, other)
+        if reason or other.gaussian is None:
+            values[fid] = values[kid] = Missing(reason)
         else:
-            ours = np.concatenate([case.generated for case in described])
-            theirs = np.concatenate([case.reference for case in described])[rows]
-            values[fid] = frechet_distance(ours, theirs)
-            values[kid] = kernel_distance(ours, theirs)
+            values[fid] = gaussian_distance(gaussian_of(generated), other.gaussian)
+            values[kid] = kernel_distance(generated, other.features)
         return values
 
     @property
     def weights(self) -> Mapping[str, str]:
         """Return the hash of the network's weights."""
         return {_NAME: self._network().weights_id}
+
+    def _kept_set(self, chosen: Sequence[Sequence[Image]], jobs: int) -> FrameSet:
+        """Return the set of the pictures of some clips, from the cache where it is there."""
+        digests = [[pixel_digest(image) for image in images] for images in chosen]
+        content = hashlib.sha256(repr((self.mode, digests)).encode()).hexdigest()
+        place = None
+        if self.cache is not None:
+            net = self._network().weights_id.rsplit(":", 1)[-1][:16]
+            place = self.cache / "reference-sets" / net / f"{content}.npz"
+            kept = _read_set(place)
+            if kept is not None:
+                return kept
+        lacking = [why for images in chosen if (why := self._lacking(images, images))]
+        if lacking:
+            return FrameSet(_EMPTY, None, f"{len(lacking)} reference clips: {lacking[0]}")
+        features = np.concatenate([_EMPTY, *each(self._features, chosen, jobs)])
+        rows = _first_of_each([d for one in digests for d in one])
+        found = _frame_set(features[rows])
+        if place is not None and found.gaussian is not None:
+            _write_set(place, found)
+        return found
 
     def _lacking(self, generated: Sequence[Image], reference: Sequence[Image]) -> str:
         return ""
@@ -233,3 +230,52 @@ def _first_of_each(digests: Sequence[str]) -> list[int]:
     for row, digest in enumerate(digests):
         first.setdefault(digest, row)
     return list(first.values())
+
+
+def _sampled(clip: FaceClip, frames: int) -> list[Image]:
+    wanted = sample_indices(len(clip.frames), frames, clip.apex_index)
+    return [np.asarray(clip.frames[t]) for t in wanted]
+
+
+def _paired_set(described: Sequence[FrameFeatures]) -> FrameSet:
+    rows = _first_of_each([d for case in described for d in case.reference_digests])
+    return _frame_set(np.concatenate([_EMPTY, *(case.reference for case in described)])[rows])
+
+
+def _frame_set(features: NDArray[np.float32]) -> FrameSet:
+    usable = len(features) > 1 and bool(np.isfinite(features).all())
+    return FrameSet(features, gaussian_of(features) if usable else None)
+
+
+def _unusable(
+    described: Sequence[FrameFeatures], generated: NDArray[np.float32], other: FrameSet
+) -> str:
+    """Return why there is no distance, or an empty string."""
+    lacking = [case.lacking for case in described if case.lacking]
+    if lacking:
+        return f"{len(lacking)} clips: {lacking[0]}"
+    if other.lacking:
+        return other.lacking
+    if min(len(generated), len(other.features)) < 2:
+        return f"needs 2 frames a side, got {len(generated)} and {len(other.features)}"
+    bad = [int((~np.isfinite(a).all(axis=1)).sum()) for a in (generated, other.features)]
+    if any(bad):
+        return f"features of {bad[0]} generated and {bad[1]} other frames are not finite"
+    return ""
+
+
+def _read_set(place: Path) -> FrameSet | None:
+    try:
+        with np.load(place, allow_pickle=False) as data:
+            features, mean = data["features"], data["mean"]
+            return FrameSet(features, Gaussian(mean, data["factor"], len(features)))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # absent or damaged: computed and written again
+
+
+def _write_set(place: Path, found: FrameSet) -> None:
+    if found.gaussian is None:
+        return
+    with atomic_path(place) as temporary, temporary.open("wb") as handle:
+        mean, factor = found.gaussian.mean, found.gaussian.factor
+        np.savez(handle, features=found.features, mean=mean, factor=factor)

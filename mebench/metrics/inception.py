@@ -113,7 +113,8 @@ def _read(place: Path) -> NDArray[np.float32] | None:
         kept = np.load(place, allow_pickle=False)
     except (ValueError, EOFError, OSError):
         return None  # a damaged entry is computed again and replaced
-    return kept if kept.shape == (DIMENSIONS,) and kept.dtype == np.float32 else None
+    good = kept.shape == (DIMENSIONS,) and kept.dtype == np.float32 and np.isfinite(kept).all()
+    return kept if good else None
 
 
 def _at_most(image: Image, largest: int) -> Image:

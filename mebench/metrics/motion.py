@@ -125,7 +125,7 @@ class TrueMotion(RegionalMetric):
     scores exactly the answer's mean displacement there.
     """
 
-    infos = (
+    shared_infos = (
         _info("flow_epe_px", "flow EPE", "px", "reference", headline=True),
         _info("flow_epe_iod", "flow EPE", "% IOD", "reference"),
         _info("flow_epe_true_px", "flow EPE to true flow", "px", "truth"),
@@ -169,7 +169,7 @@ class TrueMotion(RegionalMetric):
         motion = self.store.motion(frames, landmarks, fps, expect_field=True)
         return motion, self.store.displacements(frames, landmarks, fps, pixels, keep=keep)
 
-    def clip_values(self, described: MotionError) -> Mapping[str, Value]:
+    def own_clip_values(self, described: MotionError) -> Mapping[str, Value]:
         """Return the values of one case; `Missing` where there is nothing to compare with."""
         rmse, share = described.curve_rmse, 100.0 / described.iod_px
         values: dict[str, Value] = {}

@@ -4,39 +4,54 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mebench import weights
-from mebench.metrics.base import Case, Metric, MetricInfo, Value
-from mebench.metrics.frames import sample_indices
-from mebench.types import Frames
+from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.frames import pixel_digest, sample_indices
+from mebench.types import Frames, Image
 
 if TYPE_CHECKING:
     import torch
 
 _FRAMES = 5
+_TARGETS_BYTES = 256 << 20
 
 
 def _infos(key: str, title: str) -> tuple[MetricInfo, ...]:
-    needs = ("template", "weights")
-    return (
-        MetricInfo(key, title, low=0.0, higher_is_better=False, needs=needs),
-        MetricInfo(
-            f"{key}~seeded",
-            f"{title} (stand-in weights)",
-            low=0.0,
-            higher_is_better=None,
-            needs=needs,
-        ),
-    )
+    infos = []
+    for end, note, better in (("", "", False), ("~seeded", " (stand-in weights)", None)):
+        for part, words, target in (("", "", "template"), ("_apex", " at the apex", "reference")):
+            infos.append(
+                MetricInfo(
+                    key + part + end,
+                    title + words + note,
+                    low=0.0,
+                    higher_is_better=better,
+                    needs=(target, "weights"),
+                )
+            )
+    return tuple(infos)
+
+
+@dataclass(frozen=True)
+class PerceptualValues:
+    """What `Perceptual` keeps of one case: the mean over the frames looked at, and the apex."""
+
+    mean: float
+    apex: Value
 
 
 class Perceptual(Metric):
     """LPIPS on AlexNet of a few evenly spaced frames and the apex.
+
+    The target is the same frame of the right answer, or the template where there is none.
 
     Args:
         device: torch device.
@@ -63,25 +78,32 @@ class Perceptual(Metric):
         name = f"lpips-{self.net}"
         self.seed = seed if allow_seeded and not weights.is_present(name) else None
         if self.seed is None:
-            weights.require(name)
-        self.key = self.infos[0 if self.seed is None else 1].key
+            weights.verify(name)
+        end = "" if self.seed is None else "~seeded"
+        self.keys = tuple(self.infos[0].key + part + end for part in ("", "_apex"))
 
-    def describe(self, case: Case) -> float:
-        """Return the mean distance over the frames looked at."""
-        generated = case.generated
+    def describe(self, case: Case) -> PerceptualValues:
+        """Return the distances of the frames looked at."""
+        generated, apex = case.generated, case.driving.apex_index
         length = len(generated)
         if case.reference is not None:
             length = min(length, len(case.reference.frames))
-        indices = sample_indices(length, self.frames, case.driving.apex_index)
+        indices = sample_indices(length, self.frames, apex)
         if case.reference is not None:
             target = case.reference.frames[indices]
         else:
             target = case.template.image[None]
-        return float(np.mean(lpips_distances(generated[indices], target, self._network())))
+        found = lpips_distances(generated[indices], target, self._network())
+        at_apex: Value = Missing("the apex of the driving clip is not known or not in the clip")
+        if case.reference is None:
+            at_apex = Missing("the protocol has no reference frames")
+        elif apex in indices:
+            at_apex = float(found[indices.index(apex)])
+        return PerceptualValues(float(np.mean(found)), at_apex)
 
-    def clip_values(self, described: float) -> Mapping[str, Value]:
-        """Return the distance of one case."""
-        return {self.key: described}
+    def clip_values(self, described: PerceptualValues) -> Mapping[str, Value]:
+        """Return the distances of one case."""
+        return dict(zip(self.keys, (described.mean, described.apex), strict=True))
 
     @property
     def weights(self) -> Mapping[str, str]:
@@ -133,8 +155,40 @@ class LpipsNetwork:
         model.net.load_state_dict(state, assign=True)
         model.load_state_dict(linear, strict=False, assign=True)
         model = model.eval().requires_grad_(False).to(device)
-        self.model: torch.nn.Module = model.to(memory_format=torch.channels_last)
+        self.model: Any = model.to(memory_format=torch.channels_last)
         self.device = device
+        self._targets: OrderedDict[str, list[torch.Tensor]] = OrderedDict()
+
+    def features(self, image: Image) -> list[torch.Tensor]:
+        """Return the unit-length features of one image at each layer.
+
+        One image at a time: the same bits whatever else is looked at.
+        """
+        import lpips
+        import torch
+
+        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+        values = planes.to(self.device, torch.float32) / 127.5 - 1.0
+        values = values.to(memory_format=torch.channels_last)
+        layers = self.model.net.forward(self.model.scaling_layer(values))
+        return [lpips.normalize_tensor(layer) for layer in layers]
+
+    def target_features(self, image: Image) -> list[torch.Tensor]:
+        """Return the same, kept by pixels: every row of a run meets its targets again."""
+        digest = pixel_digest(image)
+        found = self._targets.pop(digest, None)
+        if found is None:
+            found = self.features(image)
+        self._targets[digest] = found
+        size = sum(layer.nbytes for layer in found)
+        while len(self._targets) > max(1, _TARGETS_BYTES // size):
+            self._targets.popitem(last=False)
+        return found
+
+    def distance(self, ours: list[torch.Tensor], target: list[torch.Tensor]) -> float:
+        """Return the weighted squared distance of two pictures' features."""
+        layers = zip(self.model.lins, ours, target, strict=True)
+        return float(sum(lin((a - b) ** 2).mean() for lin, a, b in layers))
 
 
 def _published_key(key: str) -> str:
@@ -157,15 +211,12 @@ def lpips_distances(frames: Frames, target: Frames, network: LpipsNetwork) -> ND
     """
     import torch
 
-    def tensor(image: NDArray[np.uint8]) -> torch.Tensor:
-        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
-        values = planes.to(network.device, torch.float32) / 127.5 - 1.0
-        return values.to(memory_format=torch.channels_last)
-
-    values = []
     with torch.inference_mode():
-        for i, frame in enumerate(frames):
-            # One at a time: the same bits whatever else is in the batch.
-            value = network.model(tensor(frame), tensor(target[i if len(target) > 1 else 0]))
-            values.append(float(value))
+        values = [
+            network.distance(
+                network.features(frame),
+                network.target_features(target[i if len(target) > 1 else 0]),
+            )
+            for i, frame in enumerate(frames)
+        ]
     return np.asarray(values, dtype=np.float64)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -20,6 +21,8 @@ _SIGMA = 1.5
 _C1 = np.float32((0.01 * 255) ** 2)
 _C2 = np.float32((0.03 * 255) ** 2)
 _NO_REFERENCE = "the protocol has no reference frames"
+_TRUTH = ("reference",)
+_NO_APEX = "the apex of the driving clip is not known or not in the clip"
 
 
 def psnr_db(frames: Frames, other: Frames) -> float:
@@ -79,33 +82,58 @@ def _blur(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(blurred, dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class PixelValues:
+    """What `Pixel` keeps of one case: its values, and those of each frame (empty without truth)."""
+
+    values: Mapping[str, Value]
+    ssim: NDArray[np.float64]
+    psnr_db: NDArray[np.float64]
+
+
 class Pixel(Metric):
-    """PSNR and SSIM of all frames against the reference, and of the first against the template."""
+    """PSNR and SSIM of all frames and the apex against the reference, SSIM to the template."""
 
     infos: ClassVar[tuple[MetricInfo, ...]] = (
         MetricInfo("psnr_db", "PSNR", "dB", high=PSNR_CAP_DB, needs=("reference",)),
         MetricInfo("ssim", "SSIM", low=-1.0, high=1.0, needs=("reference",)),
+        MetricInfo("psnr_apex_db", "PSNR at the apex", "dB", high=PSNR_CAP_DB, needs=_TRUTH),
+        MetricInfo("ssim_apex", "SSIM at the apex", low=-1.0, high=1.0, needs=_TRUTH),
         MetricInfo("ssim_template", "SSIM to template", low=-1.0, high=1.0, needs=("template",)),
         MetricInfo("onset_fidelity", "onset fidelity", low=-1.0, high=1.0, needs=("template",)),
     )
 
-    def describe(self, case: Case) -> Mapping[str, Value]:
-        """Return the values themselves; they are small."""
+    def describe(self, case: Case) -> PixelValues:
+        """Return the values of the case and of each frame."""
         generated, template = case.generated, case.template.image
         sampled = sample_indices(len(generated), 3, case.driving.apex_index)
         values: dict[str, Value] = {
             "onset_fidelity": ssim(generated[0], template),
             "ssim_template": float(np.mean([ssim(generated[t], template) for t in sampled])),
         }
+        keys = ("psnr_db", "ssim", "psnr_apex_db", "ssim_apex")
         if case.reference is None:
-            return {**values, "psnr_db": Missing(_NO_REFERENCE), "ssim": Missing(_NO_REFERENCE)}
+            nothing = np.zeros(0)
+            missing = dict.fromkeys(keys, Missing(_NO_REFERENCE))
+            return PixelValues({**values, **missing}, nothing, nothing)
         # The validator lets a clip be two frames longer or shorter than its reference.
         length = min(len(generated), len(case.reference.frames))
-        pairs = zip(generated[:length], case.reference.frames[:length], strict=True)
-        values["ssim"] = float(np.mean([ssim(a, b) for a, b in pairs]))
-        values["psnr_db"] = psnr_db(generated[:length], case.reference.frames[:length])
-        return values
+        ours, right = generated[:length], case.reference.frames[:length]
+        alike = np.array([ssim(a, b) for a, b in zip(ours, right, strict=True)])
+        signal = np.array([psnr_db(ours[t : t + 1], right[t : t + 1]) for t in range(length)])
+        apex = case.driving.apex_index
+        known = apex is not None and apex < length
+        at_apex = (float(signal[apex]), float(alike[apex])) if known else (Missing(_NO_APEX),) * 2
+        whole = (psnr_db(ours, right), float(alike.mean()))
+        values.update(zip(keys, (*whole, *at_apex), strict=True))
+        return PixelValues(values, alike, signal)
 
-    def clip_values(self, described: Mapping[str, Value]) -> Mapping[str, Value]:
+    def clip_values(self, described: PixelValues) -> Mapping[str, Value]:
         """Return the values of one case."""
-        return described
+        return described.values
+
+    def curves(self, described: PixelValues) -> Mapping[str, Any]:
+        """Return SSIM and PSNR (dB) of each frame against the reference."""
+        if not len(described.ssim):
+            return {}
+        return {"frames/ssim": described.ssim, "frames/psnr_db": described.psnr_db}

@@ -46,7 +46,7 @@ class Steadiness:
 class Temporal(RegionalMetric):
     """Jitter and subtlety of the generated clip, beside the driving clip's."""
 
-    infos = (
+    shared_infos = (
         MetricInfo("jitter", "jitter", "% IOD", 0.0, higher_is_better=False),
         MetricInfo(
             "jitter_driving",
@@ -86,8 +86,11 @@ class Temporal(RegionalMetric):
             generated.rigid[:length],
         )
 
-    def clip_values(self, described: Steadiness) -> Mapping[str, Value]:
+    def own_clip_values(self, described: Steadiness) -> Mapping[str, Value]:
         """Return the values of one case."""
+        if len(described.peaks) < 3:
+            reason = Missing("clip is shorter than 3 frames")
+            return {info.key: reason for info in self.shared_infos}
         peak, target = float(described.peaks.max()), float(described.peaks_driving.max())
         error: Value = Missing("driving clip does not move")
         if target > 0:

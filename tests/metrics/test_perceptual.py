@@ -10,6 +10,7 @@ from appearance_cases import case, drifting, picture
 
 from mebench import weights
 from mebench.errors import WeightsError
+from mebench.metrics.base import Missing
 from mebench.metrics.perceptual import LpipsNetwork, Perceptual, PerceptualSqueeze, lpips_distances
 
 
@@ -111,3 +112,23 @@ def test_same_seed_same_weights_and_the_seed_is_named():
 def test_without_published_weights_the_command_is_named():
     with pytest.raises(WeightsError, match="mebench weights fetch lpips-alex"):
         Perceptual()
+
+
+def test_the_apex_has_a_value_of_its_own_and_the_target_is_looked_at_once(monkeypatch):
+    template = picture(1)
+    right = drifting(template, 5)
+    spoilt = right.copy()
+    spoilt[2] = 255 - spoilt[2]  # the apex of the toy case
+    metric = PerceptualSqueeze(allow_seeded=True)
+    values = metric.clip_values(metric.describe(case(spoilt, template, reference=right)))
+    assert values["lpips_squeeze_apex~seeded"] == pytest.approx(5 * values["lpips_squeeze~seeded"])
+    alone = metric.clip_values(metric.describe(case(spoilt, template)))
+    assert isinstance(alone["lpips_squeeze_apex~seeded"], Missing)
+    seen = []
+    features = LpipsNetwork.features
+    monkeypatch.setattr(
+        LpipsNetwork, "features", lambda self, image: seen.append(1) or features(self, image)
+    )
+    again = metric.clip_values(metric.describe(case(spoilt, template, reference=right)))
+    assert again == values
+    assert len(seen) == 5, "the generated frames only"

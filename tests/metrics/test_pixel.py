@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from appearance_cases import case, drifting, picture
 from reference.appearance import psnr_loops, ssim_loops
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from mebench.metrics.base import Missing
 from mebench.metrics.pixel import PSNR_CAP_DB, Pixel, psnr_db, ssim
@@ -94,3 +96,32 @@ def test_two_frames_more_than_the_reference_are_left_out():
     right = drifting(template, 5)
     longer = np.concatenate([right, 255 - right[:2]])
     assert values_of(case(longer, template, reference=right))["psnr_db"] == PSNR_CAP_DB
+
+
+def test_psnr_agrees_with_scikit_image():
+    a, b = drifting(picture(1, 32), 3), drifting(picture(2, 32), 3)
+    theirs = peak_signal_noise_ratio(a, b, data_range=255)
+    assert psnr_db(a, b) == pytest.approx(theirs, abs=1e-6)
+
+
+def test_the_apex_has_values_of_its_own():
+    template = picture(3)
+    right = drifting(template, 5, step=2)
+    spoilt = right.copy()
+    spoilt[2] = 255 - spoilt[2]  # the apex of the toy case
+    metric = Pixel()
+    described = metric.describe(case(spoilt, template, reference=right))
+    values = metric.clip_values(described)
+    assert values["psnr_apex_db"] < 10 < values["psnr_db"]
+    assert values["ssim_apex"] < 0 < values["ssim"]
+    curves = metric.curves(described)
+    assert curves["frames/psnr_db"].argmin() == curves["frames/ssim"].argmin() == 2
+    assert values["ssim"] == pytest.approx(curves["frames/ssim"].mean())
+
+
+def test_without_a_known_apex_the_reason_is_given():
+    one = case(drifting(picture(3), 5), picture(3), reference=drifting(picture(3), 5))
+    unknown = dataclasses.replace(one, driving=dataclasses.replace(one.driving, apex_index=None))
+    found = values_of(unknown)
+    assert isinstance(found["ssim_apex"], Missing)
+    assert found["ssim"] == pytest.approx(1.0)

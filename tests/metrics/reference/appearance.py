@@ -63,3 +63,13 @@ def psnr_loops(frames: np.ndarray, other: np.ndarray) -> float:
     """10 log10(255^2 / mean squared error over the clip)."""
     gaps = [(float(a) - float(b)) ** 2 for a, b in zip(frames.flat, other.flat, strict=True)]
     return 10 * math.log10(255**2 / (math.fsum(gaps) / len(gaps)))
+
+
+def landmark_distance_loops(found: np.ndarray, right: np.ndarray) -> float:
+    """Mean over frames and points of the distance to the right place."""
+    gaps = [
+        math.hypot(*(float(a) - float(b) for a, b in zip(p, q, strict=True)))
+        for points, places in zip(found, right, strict=True)
+        for p, q in zip(points, places, strict=True)
+    ]
+    return math.fsum(gaps) / len(gaps)
