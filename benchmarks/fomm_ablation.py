@@ -22,7 +22,9 @@ from mebench.io.files import write_json
 from mebench.methods.catalogue import load_baseline
 from mebench.metrics.base import Case, Missing
 from mebench.metrics.catalogue import build_metrics
-from mebench.protocol import ProtocolData, load_protocol, open_protocol
+from mebench.protocol.data import ProtocolData
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import load_protocol
 from mebench.scoring import one_thread
 from mebench.stats import paired_difference
 from mebench.types import SilentProgress

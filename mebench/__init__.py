@@ -15,10 +15,10 @@ _LAZY = {
     "Pair": "mebench.types",
     "MebenchError": "mebench.errors",
     "load_dataset": "mebench.datasets.base",
-    "load_protocol": "mebench.protocol",
+    "load_protocol": "mebench.protocol.spec",
     "load_baseline": "mebench.methods.catalogue",
     "score_submission": "mebench.scoring",
-    "run_baseline": "mebench.runner",
+    "run_baseline": "mebench.runner.run",
     "Record": "mebench.record",
 }
 __all__ = ["__version__", *sorted(_LAZY)]

@@ -9,9 +9,9 @@ from pathlib import Path
 from mebench import environment
 from mebench.errors import SubmissionError
 from mebench.io.files import write_json
-from mebench.protocol import ProtocolData
+from mebench.protocol.data import ProtocolData
 from mebench.record import ProtocolStamp, Record
-from mebench.runner import dataset_stamp
+from mebench.runner.run import dataset_stamp
 from mebench.scoring import ScoringOptions, requirement_of, score_submission, weights_in_use
 from mebench.submission.manifest import MANIFEST
 from mebench.submission.validate import open_submission

@@ -18,8 +18,9 @@ import numpy as np
 from mebench.environment import code_digest
 from mebench.io.files import atomic_path
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.preprocess.flow import Engine
 from mebench.preprocess.parallel import each
-from mebench.protocol import ProtocolData
+from mebench.protocol.data import ProtocolData
 from mebench.record import MethodRow, MetricResult
 from mebench.spec import digest
 from mebench.submission.validate import Requirement, Submission
@@ -40,6 +41,7 @@ class ScoringOptions:
         jobs: worker processes.
         allow_seeded: run network metrics with seeded stand-ins where weights are missing.
         seed: seed of stand-ins and bootstraps.
+        flow: ``farneback``, or ``dis``: half the cost, in columns of its own (``~dis``).
     """
 
     metrics: tuple[str, ...]
@@ -48,6 +50,7 @@ class ScoringOptions:
     jobs: int = 1
     allow_seeded: bool = True
     seed: int = 0
+    flow: Engine = "farneback"
 
 
 def requirement_of(data: ProtocolData) -> Requirement:
@@ -109,17 +112,20 @@ def build(options: ScoringOptions) -> tuple[Metric, ...]:
         options.cache,
         options.allow_seeded,
         options.seed,
+        options.flow,
     )
 
 
 @lru_cache(maxsize=4)
 def _build(
-    names: tuple[str, ...], device: str, cache: Path, allow_seeded: bool, seed: int
+    names: tuple[str, ...], device: str, cache: Path, allow_seeded: bool, seed: int, flow: Engine
 ) -> tuple[Metric, ...]:
     from mebench.metrics.catalogue import build_metrics
 
     return tuple(
-        build_metrics(names, device=device, cache=cache, allow_seeded=allow_seeded, seed=seed)
+        build_metrics(
+            names, device=device, cache=cache, allow_seeded=allow_seeded, seed=seed, flow=flow
+        )
     )
 
 
@@ -154,7 +160,7 @@ def _measured_pair(
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
     basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
-    keys = [digest([type(f).__name__, dict(f.weights), *basis]) for f in families]
+    keys = [digest([type(f).__name__, f.variant, dict(f.weights), *basis]) for f in families]
     found = [_cached(options.cache, key) for key in keys]
     if any(value is None for value in found):
         driving = data.driving[pair.driving]
@@ -165,6 +171,7 @@ def _measured_pair(
             driving=driving,
             reference=data.reference(pair),
             labels=driving.action_units,
+            method=submission.manifest.method.id,
         )
         for number, family in enumerate(families):
             if found[number] is None:

@@ -71,5 +71,6 @@ def tiny_protocol(metrics: str, rank_by: str, controls: str = "", more: str = ""
     """Return a protocol on the tiny SynthME export as YAML."""
     return (
         "id: tiny\ntitle: SynthME, tiny\ndataset: synthme\nsynth: {preset: tiny, seed: 0}\n"
-        f"size: 64\n{more}metrics: [{metrics}]\nrank_by: {rank_by}\ncontrols: [{controls}]\n"
+        f"reference: truth\nsize: 64\n{more}"
+        f"metrics: [{metrics}]\nrank_by: {rank_by}\ncontrols: [{controls}]\n"
     )

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mebench.errors import UsageError
-from mebench.protocol import load_protocol, make_pairs, open_protocol, split_subjects
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import load_protocol
+from mebench.protocol.splits import make_pairs, split_subjects
 from mebench.types import FaceClip
 
 

@@ -14,7 +14,9 @@ import pytest
 
 from mebench.errors import UsageError
 from mebench.record import Record, diff
-from mebench.runner import Place, RunSettings, run_baseline
+from mebench.runner.folder import RunSettings
+from mebench.runner.outputs import Place
+from mebench.runner.run import run_baseline
 from tests.makers import tiny_protocol
 
 TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, copy-template")

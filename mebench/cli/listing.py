@@ -73,7 +73,7 @@ def _baselines() -> list[dict[str, Any]]:
 
 
 def _protocols() -> list[dict[str, Any]]:
-    from mebench.protocol import load_protocol
+    from mebench.protocol.spec import load_protocol
     from mebench.registry import spec_files
 
     return [load_protocol(name).model_dump(mode="json") for name in spec_files("protocols")]

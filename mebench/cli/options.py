@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +38,23 @@ def pairs_of(texts: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
-def data_roots(texts: tuple[str, ...], dataset: str) -> dict[str, Path]:
-    """Return data roots from ``--data DATASET=ROOT`` and, for `dataset`, from the user's config.
+def data_roots(texts: tuple[str, ...], wanted: Sequence[str]) -> dict[str, Path]:
+    """Return data roots from ``--data DATASET=ROOT`` and, for the rest, from the user's config.
 
     Raises:
-        UsageError: for a root that does not exist, or one of another data set.
+        UsageError: for a root that does not exist, or one of a data set that is not wanted.
     """
     roots = {name: Path(value).expanduser() for name, value in pairs_of(texts, "--data").items()}
     for name, root in roots.items():
-        if name != dataset:
+        if name not in wanted:
             raise UsageError(
-                f"--data {name}={root}: the protocol uses '{dataset}'; give --data {dataset}=ROOT"
+                f"--data {name}={root}: the protocol uses '{', '.join(wanted)}'; "
+                f"give --data {wanted[0]}=ROOT"
             )
-    if dataset not in roots:
-        known = settings.data_root(dataset)
+    for name in wanted:
+        known = None if name in roots else settings.data_root(name)
         if known is not None:
-            roots[dataset] = known
+            roots[name] = known
     for name, root in roots.items():
         if not root.is_dir():
             raise UsageError(f"--data {name}={root}: no such folder; give the folder of the copy")

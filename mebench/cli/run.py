@@ -36,6 +36,7 @@ def run() -> None:
 @click.option("-s", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
 @click.option("--pairs", type=click.IntRange(min=1), help="Only the first N pairs (a quick look).")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
+@click.option("--private", is_flag=True, help="Show pixels of gated data in the report.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 def baseline(
     name: str,
@@ -50,15 +51,18 @@ def baseline(
     overrides: tuple[str, ...],
     pairs: int | None,
     jobs: int | None,
+    private: bool,
     resume: bool,
 ) -> None:
     """Run baseline NAME: make or read data, prepare, train, generate, score, report."""
     from mebench import settings as user
     from mebench.environment import process_count
     from mebench.errors import UsageError
-    from mebench.protocol import load_protocol
+    from mebench.protocol.spec import load_protocol
     from mebench.report.run_report import write_report
-    from mebench.runner import Place, RunSettings, default_out, run_baseline
+    from mebench.runner.folder import RunSettings, default_out
+    from mebench.runner.outputs import Place
+    from mebench.runner.run import run_baseline
 
     if process_count() > 1:
         raise UsageError(
@@ -77,14 +81,14 @@ def baseline(
     place = Place(
         out=out or default_out(chosen),
         cache=user.cache_folder(),
-        roots=data_roots(data, load_protocol(protocol).dataset),
+        roots=data_roots(data, load_protocol(protocol).sources),
         device=device_of(device),
         jobs=job_count(jobs),
         devices=devices,
     )
     progress = console_progress()
     result = run_baseline(chosen, place, resume=resume, progress=progress)
-    written = write_report(place.out, result, progress)
+    written = write_report(place.out, result, progress, private=private)
     click.echo(written.text, nl=False)
     click.echo("")
     click.echo("seconds: " + ", ".join(f"{k} {v:.0f}" for k, v in result.record.seconds.items()))

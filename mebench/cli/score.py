@@ -34,7 +34,8 @@ def score(
     from mebench import settings
     from mebench.errors import SubmissionError
     from mebench.metrics.catalogue import families_of
-    from mebench.protocol import load_protocol, open_protocol
+    from mebench.protocol.opening import open_protocol
+    from mebench.protocol.spec import load_protocol
     from mebench.report.formats import render
     from mebench.report.rows import build_table
     from mebench.scorer import find_submissions, score_many
@@ -47,7 +48,7 @@ def score(
     progress = console_progress()
     opened = open_protocol(
         spec,
-        data_roots(data, spec.dataset),
+        data_roots(data, spec.sources),
         cache=settings.cache_folder(),
         jobs=job_count(jobs),
         progress=progress,

@@ -25,7 +25,8 @@ def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) ->
     """Check PATH (folder or zip) against a protocol; lists every problem at once."""
     from mebench import settings
     from mebench.errors import SubmissionError
-    from mebench.protocol import load_protocol, open_protocol
+    from mebench.protocol.opening import open_protocol
+    from mebench.protocol.spec import load_protocol
     from mebench.scoring import requirement_of
     from mebench.submission.validate import check_submission
 
@@ -34,7 +35,7 @@ def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) ->
     spec = load_protocol(protocol)
     opened = open_protocol(
         spec,
-        data_roots(data, spec.dataset),
+        data_roots(data, spec.sources),
         cache=settings.cache_folder(),
         jobs=job_count(None),
         progress=console_progress(),

@@ -49,13 +49,16 @@ def train(
     from mebench import settings as user
     from mebench.environment import process_count, process_rank
     from mebench.errors import UsageError
-    from mebench.protocol import load_protocol
-    from mebench.runner import Place, RunSettings, train_baseline
+    from mebench.protocol.spec import load_protocol
+    from mebench.runner.folder import RunSettings
+    from mebench.runner.outputs import Place
+    from mebench.runner.run import train_baseline
 
-    dataset = load_protocol(protocol).dataset
-    roots = data_roots(data, dataset)
-    if process_count() > 1 and dataset not in roots:
-        raise UsageError(f"several processes need their data beforehand: --data {dataset}=ROOT")
+    wanted = load_protocol(protocol)
+    roots = data_roots(data, wanted.sources)
+    missing = [name for name in wanted.dataset if name not in roots]
+    if process_count() > 1 and missing:
+        raise UsageError(f"several processes need their data beforehand: --data {missing[0]}=ROOT")
     chosen = RunSettings(
         baseline=name,
         protocol=protocol,

@@ -29,6 +29,10 @@ class GivenLandmarks(Finder):
         if not self.folder.is_dir():
             raise DatasetError(f"{self.folder}: no such folder of landmarks; see --landmarks-root")
 
+    def holds(self, key: str) -> bool:
+        """Return whether there is a file of that name."""
+        return any((self.folder / f"{key}{suffix}").is_file() for suffix in (".npy", ".csv"))
+
     def find(self, key: str, image: Image, notes: list[str] | None = None) -> Landmarks68:
         """Return the given points of frame 0.
 

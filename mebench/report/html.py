@@ -24,8 +24,11 @@ class PairView:
     values: dict[str, str]
 
 
-def render_page(record: Record, table: Table, pairs: Sequence[PairView]) -> str:
-    """Return the page as one self-contained HTML text: no script, no network."""
+def render_page(record: Record, table: Table, pairs: Sequence[PairView], stamp: str = "") -> str:
+    """Return the page as one self-contained HTML text: no script, no network.
+
+    `stamp` is shown above everything, such as that the page must not be passed on.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -40,7 +43,7 @@ def render_page(record: Record, table: Table, pairs: Sequence[PairView]) -> str:
         for row in table.rows
     ]
     page = environment.get_template("run.html.j2")
-    return page.render(record=record, table=table, body=body, pairs=pairs)
+    return page.render(record=record, table=table, body=body, pairs=pairs, stamp=stamp)
 
 
 def _uri(data: bytes, kind: str) -> str:

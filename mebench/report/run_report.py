@@ -13,7 +13,7 @@ from mebench.report.html import PairView, render_page
 from mebench.report.plot import curve_figure
 from mebench.report.rows import build_table
 from mebench.report.sheets import animation, contact_sheet, difference, png_bytes, side_by_side
-from mebench.runner import RunResult
+from mebench.runner.run import RunResult
 from mebench.scoring import curves_of, requirement_of
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Image, Pair, Progress
@@ -21,7 +21,6 @@ from mebench.types import Frames, Image, Pair, Progress
 _SLOWER = 8.0
 _SIDE = 160
 _FILES = {"text": "table.txt", "markdown": "table.md", "latex": "table.tex", "csv": "table.csv"}
-_SHEET_COLUMNS = ("template", "driving apex", "generated", "truth", "5x generated", "5x truth")
 
 
 @dataclass(frozen=True)
@@ -32,45 +31,61 @@ class Written:
     files: tuple[Path, ...]
 
 
-def write_report(out: Path, result: RunResult, progress: Progress) -> Written:
-    """Write tables, ``report.html`` and ``contact_sheet.png`` into the run's folder."""
+def write_report(
+    out: Path, result: RunResult, progress: Progress, *, private: bool = False
+) -> Written:
+    """Write tables, ``report.html`` and ``contact_sheet.png`` into the run's folder.
+
+    Pictures of gated data are left out unless `private`; then the page says that it is.
+    """
     table = build_table([result.record])
     files = [out / "record.json"]
     for form, name in _FILES.items():
         write_text(out / name, render(table, form))
         files.append(out / name)
-    submission = open_submission(result.folder, requirement_of(result.data))
+    gated = ", ".join(result.data.gated)
     views: list[PairView] = []
     rows: list[list[Image]] = []
-    with progress.task("report", total=len(result.data.pairs)) as task:
-        for pair in result.data.pairs:
-            stills, view = _view(pair, submission, result)
-            rows.append(stills)
-            views.append(view)
-            task.advance(note=pair.key)
-    with atomic_path(out / "contact_sheet.png") as temporary:
-        temporary.write_bytes(png_bytes(contact_sheet(rows, _SHEET_COLUMNS, _SIDE)))
-    write_text(out / "report.html", render_page(result.record, table, views))
-    files += [out / "contact_sheet.png", out / "report.html"]
+    columns: tuple[str, ...] = ()
+    if gated and not private:
+        stamp = f"No pictures: {gated} may not be passed on. `--private` draws them for your eyes."
+    else:
+        stamp = f"PRIVATE: shows pixels of {gated}, do not pass on." if gated else ""
+        submission = open_submission(result.folder, requirement_of(result.data))
+        with progress.task("report", total=len(result.data.pairs)) as task:
+            for pair in result.data.pairs:
+                columns, stills, view = _view(pair, submission, result)
+                rows.append(stills)
+                views.append(view)
+                task.advance(note=pair.key)
+        with atomic_path(out / "contact_sheet.png") as temporary:
+            temporary.write_bytes(png_bytes(contact_sheet(rows, columns, _SIDE)))
+        files.append(out / "contact_sheet.png")
+    write_text(out / "report.html", render_page(result.record, table, views, stamp))
+    files.append(out / "report.html")
     return Written(render(table, "text"), tuple(files))
 
 
-def _view(pair: Pair, submission: Submission, result: RunResult) -> tuple[list[Image], PairView]:
+def _view(
+    pair: Pair, submission: Submission, result: RunResult
+) -> tuple[tuple[str, ...], list[Image], PairView]:
     data = result.data
     driving = data.driving[pair.driving]
     template = data.templates[pair.template].image
     generated = submission.frames(pair)
     reference = data.reference(pair)
-    truth: Frames = generated if reference is None else np.asarray(reference.frames)
     apex = driving.apex_index if driving.apex_index is not None else len(driving.frames) // 2
-    still = [
-        template,
-        np.asarray(driving.frames[apex]),
-        generated[apex],
-        truth[apex],
-        difference(generated[apex], generated[0]),
-        difference(truth[apex], truth[0]),
-    ]
+    moving: dict[str, Frames] = {
+        "template": template[None],
+        "driving": np.asarray(driving.frames),
+        "generated": generated,
+    }
+    compared = {"generated": generated}
+    if reference is not None:
+        moving["truth"] = compared["truth"] = np.asarray(reference.frames)
+    still = {name: frames[min(apex, len(frames) - 1)] for name, frames in moving.items()}
+    for name, frames in compared.items():
+        still[f"5x {name}"] = difference(frames[apex], frames[0])
     found = curves_of(submission, pair, data, result.options)
     values = result.record.result.per_clip[pair.key]
     headline = {
@@ -78,19 +93,18 @@ def _view(pair: Pair, submission: Submission, result: RunResult) -> tuple[list[I
         for key, metric in result.record.result.metrics.items()
         if metric.headline
     }
+    columns = tuple(name.replace("driving", "driving apex") for name in still)
+    stills = list(still.values())
     view = PairView(
         key=pair.key,
         emotion=" + ".join(f"AU{unit.au}" for unit in driving.action_units),
-        columns=("template", "driving", "generated", "truth"),
-        animation=animation(
-            side_by_side([template[None], np.asarray(driving.frames), generated, truth]),
-            driving.fps / _SLOWER,
-        ),
-        stills=png_bytes(contact_sheet([still], _SHEET_COLUMNS, 106)),
+        columns=tuple(moving),
+        animation=animation(side_by_side(list(moving.values())), driving.fps / _SLOWER),
+        stills=png_bytes(contact_sheet([stills], columns, 106)),
         curves=curve_figure(_side(found, "driving"), _side(found, "generated"), driving.fps),
         values={name: _number(values.get(key)) for key, name in headline.items() if key in values},
     )
-    return still, view
+    return columns, stills, view
 
 
 def _side(curves: dict[str, np.ndarray], side: str) -> dict[str, np.ndarray]:

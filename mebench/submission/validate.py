@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mebench.errors import SubmissionError
-from mebench.protocol import Limits
+from mebench.protocol.spec import Limits
 from mebench.submission.manifest import MANIFEST, MAX_BYTES, Manifest, read_manifest
 from mebench.submission.png import decode_png
 from mebench.submission.source import Source, open_source

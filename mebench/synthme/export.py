@@ -124,7 +124,9 @@ def _pieces(out: Path, plan: Plan) -> list[Piece]:
     ]
     faces = out / "MEGC2021_generation" / "target_template_face"
     for name, person, camera in plan.templates:
-        pieces.append((person, faces / f"{name}.jpg", partial(_write_template, person, camera)))
+        pieces.append(
+            (person, faces / f"{name}.jpg", partial(_write_template, out, person, camera))
+        )
     first = plan.of("smic")[0]
     pieces.append(
         (
@@ -177,9 +179,10 @@ def _still(n_frames: int) -> Expression:
     return Expression((Component(12, amplitude=0.0),), n_frames, 100.0, 1, emotion="neutral")
 
 
-def _write_template(person: int, camera: Camera, target: Path) -> None:
+def _write_template(out: Path, person: int, camera: Camera, target: Path) -> None:
     identity = Identity.from_seed(person)
     made = render(identity, _still(1), Nuisance.none(), camera=camera, with_flow=False)
+    _save(out / "truth" / "landmarks" / f"{target.stem}.npy", made.landmarks)
     with atomic_path(target) as temporary:
         write_image(temporary, made.frames[0], gray=False)
 

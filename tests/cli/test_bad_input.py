@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mebench import runner, settings
+from mebench import settings
 from mebench.io import files
 from mebench.io.frames import write_png
 from mebench.io.video import write_mp4
-from mebench.protocol import load_protocol, open_protocol
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import load_protocol
+from mebench.runner.folder import RunSettings, claim
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import pack, write_manifest, write_output
 from tests.makers import tiny_protocol
@@ -301,8 +303,8 @@ def test_a_file_that_is_no_zip(good, tiny, w, refused, tmp_path):
 def test_out_that_holds_another_run(tiny, w, refused, tmp_path):
     run = tmp_path / "run"
     protocol = load_protocol(str(w / "tiny.yaml"))
-    mine = runner.RunSettings("copy-template", str(w / "tiny.yaml"))
-    runner._claim(run, mine, protocol, resume=False)
+    mine = RunSettings("copy-template", str(w / "tiny.yaml"))
+    claim(run, mine, protocol, resume=False)
     before = snapshot(tmp_path)
     command = f"{RUN} --data synthme={tiny} --out {run}".format(w=w)
     for more, message in (

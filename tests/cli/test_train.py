@@ -12,7 +12,9 @@ import torch
 from mebench.cli.main import _run
 from mebench.errors import WeightsError
 from mebench.record import Record
-from mebench.runner import Place, RunSettings, run_baseline
+from mebench.runner.folder import RunSettings
+from mebench.runner.outputs import Place
+from mebench.runner.run import run_baseline
 from tests.makers import tiny_protocol
 
 

@@ -6,11 +6,10 @@ settings ends in the same record.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -18,85 +17,31 @@ from typing import Any
 
 from mebench import environment
 from mebench.errors import MebenchError, UsageError, WeightsError, did_you_mean
-from mebench.io.files import sha256_file, write_json
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
 from mebench.metrics.catalogue import families_of, metric_infos
-from mebench.preprocess.parallel import each
-from mebench.protocol import Protocol, ProtocolData, load_protocol, open_protocol
+from mebench.protocol.data import Fold, ProtocolData
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import SYNTHME, Protocol, load_protocol
 from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
 from mebench.registry import spec_files
+from mebench.runner.folder import RunSettings, claim, release
+from mebench.runner.outputs import Place, close, fit, outputs_of, write_outputs
 from mebench.scoring import (
     ScoringOptions,
     check_order,
-    one_thread,
     requirement_of,
     score_submission,
     weights_in_use,
 )
 from mebench.spec import digest
-from mebench.submission.manifest import Manifest, Method
-from mebench.submission.pack import pack, pair_folder, write_manifest, write_output
+from mebench.submission.manifest import Method
+from mebench.submission.pack import pack
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Pair, Progress, SilentProgress
 
-RUN_FILE = "run.json"
 ORACLE = "oracle"
 UNTRAINED = "untrained"
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What a run is; the same settings and seed on the same machine give the same record.
-
-    Attributes:
-        baseline: baseline id or path to its spec.
-        protocol: protocol id or path to its spec.
-        preset: preset of the baseline.
-        seed: seed of everything.
-        overrides: ``key=value`` settings over the preset.
-        limit: only the first so many pairs (a quick look), None for all.
-        checkpoint: networks that are taken as they are instead of training, None to train.
-    """
-
-    baseline: str
-    protocol: str = "synthme"
-    preset: str = "quick"
-    seed: int = 0
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-    checkpoint: str | None = None
-
-    @property
-    def checkpoint_digest(self) -> str | None:
-        """The sha256 of the checkpoint's file."""
-        if self.checkpoint is None:
-            return None
-        path = Path(self.checkpoint)
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such checkpoint; train first or name another file")
-        return sha256_file(path)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run works and what it may use; never part of the result.
-
-    Attributes:
-        out: folder of the run.
-        cache: cache folder.
-        roots: data roots by data set id.
-        device: torch device name.
-        jobs: worker processes for preparation and scoring.
-        devices: devices to train on, one process each.
-    """
-
-    out: Path
-    cache: Path
-    roots: Mapping[str, Path] = field(default_factory=dict)
-    device: str = "cpu"
-    jobs: int = 1
-    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -144,18 +89,15 @@ def run_baseline(
     check_protocol(protocol)
     if settings.checkpoint is not None:
         _take_checkpoint(method, Path(settings.checkpoint), settings, place)
-    _claim(place.out, settings, protocol, resume)
+    claim(place.out, settings, protocol, resume)
     with timer.stage("data"):
         try:
             data = _data(protocol, place, told)
         except MebenchError:
-            _release(place.out)
+            release(place.out)
             raise
     if settings.limit is not None:
         data = data.some(settings.limit)
-    with timer.stage("train"):
-        if settings.checkpoint is None:
-            _fit(method, data, place.out / "training", place, settings.seed, told)
     options = ScoringOptions(
         metrics=protocol.metrics,
         cache=place.cache,
@@ -164,9 +106,16 @@ def run_baseline(
         seed=settings.seed,
     )
     rows: list[MethodRow] = []
+    folder = place.out / "submission"
+    for fold in data.folds:
+        if settings.checkpoint is None:
+            method = _load(settings, place)
+            with timer.stage("train"):
+                _learn(method, data, fold, place, settings, told)
+        with timer.stage("generate"):
+            outputs_of(method, data, fold.pairs, folder, place, told)
     with timer.stage("generate"):
-        folder = place.out / "submission"
-        _generate(method, data, folder, _method(spec.id, spec.title), place, told)
+        close(folder, data, Method(id=spec.id, title=spec.title))
         pack(folder, place.out / "submission.zip")
     with timer.stage("score"):
         rows.append(_score(folder, data, options, told))
@@ -181,7 +130,7 @@ def run_baseline(
         weights=weights_in_use(options),
         made_by=_made_by(settings, spec, method, data),
         groups={pair.key: data.group(pair) for pair in data.pairs},
-        notes=check_order(rows, protocol.rank_by),
+        notes=[*_notes(data, settings), *check_order(rows, protocol.rank_by)],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=timer.seconds,
         environment=environment.describe(place.device),
@@ -193,19 +142,13 @@ def run_baseline(
 def dataset_stamp(data: ProtocolData) -> DatasetStamp:
     """Return which clips a result was computed on."""
     return DatasetStamp(
-        id=data.protocol.dataset,
+        id=data.protocol.source,
         index_digest=data.index_digest,
         clips=data.n_clips,
         subjects=data.n_subjects,
         driving_subjects=len({data.group(pair) for pair in data.pairs}),
         pairs=len(data.pairs),
     )
-
-
-def default_out(settings: RunSettings) -> Path:
-    """Return ``runs/<baseline>-<protocol>-<preset>-seed<N>``."""
-    names = (Path(settings.baseline).stem, Path(settings.protocol).stem, settings.preset)
-    return Path("runs") / ("-".join(names) + f"-seed{settings.seed}")
 
 
 def _load(settings: RunSettings, place: Place) -> Baseline:
@@ -260,7 +203,7 @@ def train_baseline(
     if not method.trainable:
         raise UsageError(f"'{settings.baseline}' does not learn; there is nothing to train")
     data = _data(protocol, place, told)
-    _fit(method, data, place.out, place, settings.seed, told)
+    fit(method, data.train, place.out, place, settings.seed, told)
     return place.out / "model.pt"
 
 
@@ -288,48 +231,9 @@ def check_protocol(protocol: Protocol) -> None:
             )
 
 
-def _claim(out: Path, settings: RunSettings, protocol: Protocol, resume: bool) -> None:
-    """Mark the folder as this run's, or refuse one that holds something else."""
-    stamp = {**asdict(settings), "protocol_digest": protocol.digest}
-    stamp["overrides"] = dict(settings.overrides)
-    stamp["checkpoint_sha256"] = settings.checkpoint_digest
-    file = out / RUN_FILE
-    if file.is_file():
-        found = _stamp_of(file)
-        if found != stamp:
-            wrong = next((key for key in stamp if found.get(key) != stamp[key]), "settings")
-            raise UsageError(
-                f"{out}: holds a run with other settings ({wrong} {found.get(wrong)!r}, expected "
-                f"{stamp.get(wrong)!r}); choose another --out"
-            )
-        if not resume:
-            raise UsageError(f"{out}: holds this run already; add --resume or choose another --out")
-        return
-    if out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out}: is not empty and holds no run; choose another --out")
-    write_json(file, stamp)
-
-
-def _stamp_of(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{file}: cannot be read ({type(error).__name__}); choose another --out"
-        ) from error
-    return found if isinstance(found, dict) else {}
-
-
-def _release(out: Path) -> None:
-    """Take the mark away where nothing was done yet, so that the next try is not a second run."""
-    if [entry.name for entry in out.iterdir()] == [RUN_FILE]:
-        (out / RUN_FILE).unlink()
-        out.rmdir()
-
-
 def _data(protocol: Protocol, place: Place, progress: Progress) -> ProtocolData:
     roots = dict(place.roots)
-    if protocol.dataset == "synthme" and "synthme" not in roots:
+    if SYNTHME in protocol.dataset and SYNTHME not in roots:
         from mebench.synthme.export import export
 
         roots["synthme"] = place.out / "data"
@@ -343,36 +247,35 @@ def _data(protocol: Protocol, place: Place, progress: Progress) -> ProtocolData:
     return open_protocol(protocol, roots, cache=place.cache, jobs=place.jobs, progress=progress)
 
 
-def _fit(
+def _learn(
     method: Baseline,
     data: ProtocolData,
-    workdir: Path,
+    fold: Fold,
     place: Place,
-    seed: int,
+    settings: RunSettings,
     progress: Progress,
 ) -> None:
-    method.fit(data.train, workdir=workdir, device=place.device, seed=seed, progress=progress)
-    if method.trainable and environment.process_rank() == 0:
-        method.save(workdir / "model.pt")
+    """Train on a fold, or find what was trained before."""
+    if method.trainable and not fold.train:
+        names = " ".join(f"--data {name}=ROOT" for name in data.protocol.train_on)
+        advice = f"{names} or --checkpoint FILE" if names else "--checkpoint FILE"
+        raise UsageError(
+            f"protocol '{data.protocol.id}' has no clips that '{settings.baseline}' may learn "
+            f"from; give {advice}"
+        )
+    workdir = place.out / "training"
+    if len(data.folds) > 1:
+        workdir = workdir / fold.name
+    fit(method, fold.train, workdir, place, settings.seed, progress)
 
 
-def _generate(
-    method: Baseline,
-    data: ProtocolData,
-    folder: Path,
-    made_by: Method,
-    place: Place,
-    progress: Progress,
-) -> None:
-    """Write the outputs that are not there yet, in worker processes on a CPU."""
-    # A GPU is one device: workers would only fight for it.
-    jobs = place.jobs if place.device == "cpu" else 1
-    _write_outputs(folder, data, made_by, partial(_generate_pair, method, data), jobs, progress)
-
-
-def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:
-    with one_thread():
-        return method.generate(data.templates[pair.template], data.driving[pair.driving])
+def _notes(data: ProtocolData, settings: RunSettings) -> list[str]:
+    found = list(data.notes)
+    if settings.checkpoint is not None:
+        found.append(
+            "networks were taken from a checkpoint; what they learnt from was not checked for leaks"
+        )
+    return found
 
 
 def _oracle_pair(data: ProtocolData, pair: Pair) -> Frames:
@@ -380,27 +283,6 @@ def _oracle_pair(data: ProtocolData, pair: Pair) -> Frames:
     if reference is None:
         raise UsageError(f"protocol '{data.protocol.id}' has no truth for an oracle row")
     return reference.frames
-
-
-def _write_pair(folder: Path, make: Callable[[Pair], Frames], pair: Pair) -> None:
-    write_output(folder, pair, make(pair))
-
-
-def _write_outputs(
-    folder: Path,
-    data: ProtocolData,
-    made_by: Method,
-    make: Callable[[Pair], Frames],
-    jobs: int,
-    progress: Progress,
-) -> None:
-    missing = [pair for pair in data.pairs if not pair_folder(folder, pair).is_dir()]
-    done = len(data.pairs) - len(missing)
-    with progress.task(f"generate {made_by.id}", total=len(data.pairs), done=done) as task:
-        work = each(partial(_write_pair, folder, make), missing, jobs)
-        for pair, _ in zip(missing, work, strict=True):
-            task.advance(note=pair.key)
-    write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by))
 
 
 def _score(
@@ -424,29 +306,38 @@ def _control(
 ) -> MethodRow:
     folder = place.out / "controls" / name
     if name == ORACLE:
-        title = _method(ORACLE, "Oracle (re-rendered truth)")
-        _write_outputs(folder, data, title, partial(_oracle_pair, data), place.jobs, progress)
+        made_by = Method(id=ORACLE, title="Oracle (re-rendered truth)")
+        write_outputs(
+            folder,
+            data.pairs,
+            partial(_oracle_pair, data),
+            f"generate {name}",
+            place.jobs,
+            progress,
+        )
     elif name == UNTRAINED:
+        title = f"{baseline_spec(settings.baseline).title}, before training"
+        made_by = Method(id=UNTRAINED, title=title)
         method = _load(settings, place)
         if settings.checkpoint is not None:
             # Only for the configuration that comes with it.
             method.load(Path(settings.checkpoint), device=place.device)
         method.initialise(device=place.device, seed=settings.seed)
-        title = _method(UNTRAINED, f"{baseline_spec(settings.baseline).title}, before training")
-        _generate(method, data, folder, title, place, progress)
+        outputs_of(method, data, data.pairs, folder, place, progress)
     else:
-        method = _placed(load_baseline(name, preset="default"), place)
-        workdir = place.out / "controls" / f".{name}"
-        method.fit(
-            data.train, workdir=workdir, device=place.device, seed=settings.seed, progress=progress
-        )
         spec = baseline_spec(name)
-        _generate(method, data, folder, _method(spec.id, spec.title), place, progress)
+        made_by = Method(id=spec.id, title=spec.title)
+        for fold in data.folds:
+            method = _placed(load_baseline(name, preset="default"), place)
+            workdir = place.out / "controls" / f".{name}"
+            # A control knows nothing of the answer, so it may look at other driving clips.
+            clips = fold.train or list(data.driving.values())
+            method.fit(
+                clips, workdir=workdir, device=place.device, seed=settings.seed, progress=progress
+            )
+            outputs_of(method, data, fold.pairs, folder, place, progress)
+    close(folder, data, made_by)
     return _score(folder, data, options, progress)
-
-
-def _method(name: str, title: str) -> Method:
-    return Method(id=name, title=title)
 
 
 def _made_by(
@@ -465,7 +356,14 @@ def _made_by(
 def _learnt_from(settings: RunSettings, data: ProtocolData) -> dict[str, Any]:
     if settings.checkpoint is not None:
         return {"checkpoint_sha256": settings.checkpoint_digest}
-    return {
-        "train_clips": len(data.train),
-        "train_digest": digest(sorted(clip.key for clip in data.train)),
-    }
+    learnt = [
+        {
+            "train_clips": len(fold.train),
+            "train_digest": digest(sorted(clip.key for clip in fold.train)),
+        }
+        for fold in data.folds
+    ]
+    if len(learnt) == 1:
+        return learnt[0]
+    names = [fold.name for fold in data.folds]
+    return {"folds": dict(zip(names, learnt, strict=True))}

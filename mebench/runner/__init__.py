@@ -1,0 +1,1 @@
+"""Runs a baseline on a protocol: train, generate, validate, score, record; resumable."""
