@@ -91,6 +91,8 @@ class Metric(ABC):
     """
 
     infos: ClassVar[tuple[MetricInfo, ...]]
+    per_method: ClassVar[bool] = False
+    """True when equal frames of two methods may differ, because their files lie apart."""
 
     @abstractmethod
     def describe(self, case: Case) -> Any:

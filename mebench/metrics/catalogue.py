@@ -28,6 +28,8 @@ METRICS: Mapping[str, str] = {
     "perceptual_vgg": "mebench.metrics.perceptual:PerceptualVgg",
     "perceptual_squeeze": "mebench.metrics.perceptual:PerceptualSqueeze",
     "distribution_rgb": "mebench.metrics.distribution:ColourDistribution",
+    "openface": "mebench.metrics.openface:OpenFaceConsistency",
+    "pyfeat": "mebench.metrics.pyfeat:PyFeatConsistency",
 }
 """Shipped families: ``"module:Class"`` by name."""
 

@@ -1,8 +1,8 @@
 """Action-unit consistency from OpenFace's CSV files, in columns of its own.
 
-OpenFace (its FeatureExtraction program) is not shipped: run it yourself on the driving and the
-generated clips and keep its CSV files as ``FOLDER/driving/<driving>.csv`` and
-``FOLDER/generated/<template>/<driving>.csv``.
+OpenFace (its FeatureExtraction program) is not shipped: run it on the driving clips and on the
+clips of each method, and keep its CSV files as ``FOLDER/driving/<driving>.csv`` and
+``FOLDER/<method>/<template>/<driving>.csv``. A row without files has no values, with the reason.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import csv
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mebench.errors import SubmissionError, UsageError
-from mebench.metrics.action_units import agreement
-from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
-from mebench.metrics.regional import match_lengths
-
-Array = NDArray[np.float64]
-
-_EYES = frozenset({5, 7, 45})
-_LOST_SHARE = 0.2
+from mebench.metrics.base import Case
+from mebench.metrics.regional import LENGTH_SLACK
+from mebench.metrics.unit_curves import (
+    Array,
+    UnitConsistency,
+    UnitPair,
+    above_onset,
+    unit_infos,
+    unit_pair,
+)
 
 
 def read_openface(path: Path) -> tuple[Array, tuple[int, ...]]:
@@ -49,54 +50,41 @@ def read_openface(path: Path) -> tuple[Array, tuple[int, ...]]:
     try:
         table = np.array([[float(row[name]) for name in names] for row in rows])
         seen = np.array([float(row.get("success", 1)) > 0 for row in rows])
+        units = tuple(int(name[2:-2]) for name in names)
     except (TypeError, ValueError) as error:
         raise SubmissionError(f"{path}: not a table of numbers; run OpenFace again") from error
-    seen &= np.isfinite(table).all(axis=1)
-    if (~seen).mean() > _LOST_SHARE:
-        raise SubmissionError(
-            f"{path}: OpenFace lost the face in {(~seen).sum()} of {len(seen)} frames, "
-            f"at most {_LOST_SHARE:.0%} are filled in; leave this clip out"
-        )
-    time = np.arange(len(table))
-    filled = np.column_stack([np.interp(time, time[seen], column[seen]) for column in table.T])
-    return filled - filled[0], tuple(int(name[2:-2]) for name in names)
+    try:
+        return above_onset(table, seen, str(path)), units
+    except ValueError as error:
+        raise SubmissionError(str(error)) from error
 
 
-@dataclass(frozen=True)
-class OpenFacePair:
-    """AU intensities of both clips: (T, K) arrays with columns `units`."""
-
-    driving: Array
-    generated: Array
-    units: tuple[int, ...]
-
-
-class OpenFaceConsistency(Metric):
+class OpenFaceConsistency(UnitConsistency):
     """`au_consistency` and `au_concordance` on OpenFace's AU intensities in place of region motion.
 
     Args:
         folder: where the CSV files are; by default the environment's ``MEBENCH_OPENFACE``.
+
+    Raises:
+        UsageError: when no folder is named or there is none.
     """
 
-    infos = (
-        MetricInfo(
-            "au_consistency~openface", "AU consistency (OpenFace)", "", -1, 1, needs=("driving",)
-        ),
-        MetricInfo(
-            "au_concordance~openface", "AU concordance (OpenFace)", "", -1, 1, needs=("driving",)
-        ),
-    )
+    infos = unit_infos("openface", "OpenFace")
+    program = "OpenFace"
+    per_method: ClassVar[bool] = True
 
     def __init__(self, folder: Path | None = None) -> None:
         named = os.environ.get("MEBENCH_OPENFACE")
-        self.folder = folder if folder is not None else Path(named) if named else None
+        if folder is None and not named:
+            raise UsageError("openface: set MEBENCH_OPENFACE to the folder of its CSV files")
+        self.folder = folder if folder is not None else Path(str(named))
+        if not self.folder.is_dir():
+            raise UsageError(f"openface: {self.folder}: no such folder of CSV files")
         self._content = ""
 
     @property
     def weights(self) -> Mapping[str, str]:
         """Return the hash of all CSV files: other files are another measurement."""
-        if self.folder is None:
-            return {}
         if not self._content:
             total = hashlib.sha256()
             for path in sorted(self.folder.rglob("*.csv")):
@@ -105,37 +93,25 @@ class OpenFaceConsistency(Metric):
             self._content = total.hexdigest()
         return {"openface-csv": self._content}
 
-    def describe(self, case: Case) -> OpenFacePair:
-        """Return the AU intensities of the case's two clips.
-
-        Raises:
-            UsageError: when no folder is known.
-            SubmissionError: for a file that is missing, damaged, or of another length.
-        """
-        if self.folder is None:
-            raise UsageError("openface: set MEBENCH_OPENFACE to the folder of its CSV files")
-        driving, units = read_openface(self.folder / "driving" / f"{case.pair.driving}.csv")
-        path = self.folder / "generated" / case.pair.template / f"{case.pair.driving}.csv"
-        generated, other = read_openface(path)
+    def describe(self, case: Case) -> UnitPair:
+        """Return the AU intensities of the case's two clips, or what is wrong with a file."""
+        name = f"{case.pair.driving}.csv"
+        path = self.folder / case.method / case.pair.template / name
+        try:
+            driving, units = read_openface(self.folder / "driving" / name)
+            generated, other = read_openface(path)
+        except SubmissionError as error:
+            return UnitPair(lacking=str(error))
         if other != units:
-            raise SubmissionError(
-                f"{path}: expected the action units {units}, got {other}; "
+            return UnitPair(
+                lacking=f"{path}: expected the action units {units}, got {other}; "
                 "run the same OpenFace on both clips"
             )
-        length = match_lengths(len(generated), len(driving), str(path))
-        return OpenFacePair(driving[:length], generated[:length], units)
-
-    def clip_values(self, described: OpenFacePair) -> Mapping[str, Value]:
-        """Return both values; `Missing` when OpenFace sees nothing in the driving clip."""
-        keys = [info.key for info in self.infos]
-        if not described.driving.any():
-            return dict.fromkeys(keys, Missing("OpenFace sees no action unit in the driving clip"))
-        eyes = np.array([unit in _EYES for unit in described.units])
-        energy = (described.driving**2).sum(axis=0)
-        weights = np.ones(len(eyes))
-        if energy[eyes].sum() > 0:
-            weights[eyes] = min(1.0, float(np.sqrt(energy[~eyes].sum() / energy[eyes].sum())))
-        if not (weights * energy).any():
-            return dict.fromkeys(keys, Missing("the driving clip only blinks"))
-        values = agreement(described.driving, described.generated, weights)
-        return dict(zip(keys, values, strict=True))
+        expected = len(case.driving.frames)
+        if abs(len(driving) - expected) > LENGTH_SLACK:
+            return UnitPair(
+                lacking=f"driving/{name}: expected {expected} frames, got {len(driving)}; run "
+                "OpenFace on the prepared frames"
+            )
+        found = unit_pair(driving, generated, units)
+        return UnitPair(lacking=f"{path}: {found.lacking}") if found.lacking else found

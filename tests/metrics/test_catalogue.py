@@ -33,9 +33,10 @@ def install(monkeypatch, name, cls):
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
 
 
-def test_every_shipped_family_is_built_and_every_key_can_be_read():
-    built = catalogue.build_metrics(list(catalogue.METRICS), allow_seeded=True)
-    assert len(built) == len(catalogue.METRICS)
+def test_every_shipped_family_is_built_and_every_key_can_be_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEBENCH_OPENFACE", str(tmp_path))
+    inside = [name for name in catalogue.METRICS if name != "pyfeat"]
+    assert len(catalogue.build_metrics(inside, allow_seeded=True)) == len(inside)
     infos = catalogue.metric_infos()
     headline = [key for key, info in infos.items() if info.headline]
     assert [key for key in headline if not key.endswith("~dis")] == [
@@ -54,6 +55,25 @@ def test_every_shipped_family_is_built_and_every_key_can_be_read():
 def test_motion_families_share_one_store():
     built = catalogue.build_metrics(["action_units", "temporal"])
     assert built[0].store is built[1].store
+
+
+def test_the_fast_flow_has_columns_of_its_own():
+    fast = catalogue.build_metrics(["action_units", "temporal", "motion_distribution"], flow="dis")
+    plain = catalogue.build_metrics(["temporal"])
+    assert {metric.variant for metric in fast} == {"dis"} != {metric.variant for metric in plain}
+    infos = catalogue.metric_infos()
+    for metric in fast:
+        for key in metric.set_values([]):
+            assert key.endswith("~dis")
+            assert key in infos
+    plain_keys = {key for key in infos if not key.endswith("~dis")}
+    assert {key.removesuffix("~dis") for key in infos if key.endswith("~dis")} < plain_keys
+
+
+def test_without_the_extra_its_name_is_told(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'mebench\[pyfeat\]'"):
+        catalogue.build_metrics(["pyfeat"])
 
 
 def test_a_key_names_its_family():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import motion_warps as toy
@@ -15,7 +16,8 @@ UNITS = (1, 5, 12, 45)
 
 def write(path: Path, curves: np.ndarray, lost: tuple[int, ...] = ()) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = ["frame", " success", *(f" AU{u:02d}_r" for u in UNITS), " AU01_c"]
+    units = UNITS[: curves.shape[1]]
+    head = ["frame", " success", *(f" AU{u:02d}_r" for u in units), " AU01_c"]
     rows = [
         [t + 1, int(t not in lost), *(0 if t in lost else round(v, 4) for v in row), 0]
         for t, row in enumerate(curves)
@@ -26,10 +28,14 @@ def write(path: Path, curves: np.ndarray, lost: tuple[int, ...] = ()) -> None:
 
 def values(folder: Path, driving: np.ndarray, generated: np.ndarray) -> list:
     write(folder / "driving/clip.csv", driving)
-    write(folder / "generated/face/clip.csv", generated)
+    write(folder / "mine/face/clip.csv", generated)
+    return scored(folder, len(driving))
+
+
+def scored(folder: Path, frames: int, method: str = "mine") -> list:
     metric = OpenFaceConsistency(folder)
-    still = np.zeros((len(driving), 8, 8, 3), np.uint8)
-    case = toy.case(still, still, toy.landmarks())
+    still = np.zeros((frames, 8, 8, 3), np.uint8)
+    case = dataclasses.replace(toy.case(still, still, toy.landmarks()), method=method)
     return list(metric.clip_values(metric.describe(case)).values())
 
 
@@ -61,7 +67,7 @@ def test_lost_frames_are_filled_and_too_many_are_refused(tmp_path):
     assert units == UNITS
     assert curves[4, 2] == pytest.approx((curves[3, 2] + curves[5, 2]) / 2)
     write(tmp_path / "b.csv", smile(), lost=(4, 5, 6, 7))
-    with pytest.raises(SubmissionError, match="lost the face in 4 of 12"):
+    with pytest.raises(SubmissionError, match="face was lost in 4 of 12"):
         read_openface(tmp_path / "b.csv")
 
 
@@ -75,11 +81,40 @@ def test_other_files_are_refused_in_one_line(tmp_path, text):
         read_openface(tmp_path / "missing.csv")
 
 
-def test_without_a_folder_the_user_learns_what_to_set(monkeypatch):
+def test_without_a_folder_the_user_learns_what_to_set(monkeypatch, tmp_path):
     monkeypatch.delenv("MEBENCH_OPENFACE", raising=False)
-    still = np.zeros((3, 8, 8, 3), np.uint8)
     with pytest.raises(UsageError, match="MEBENCH_OPENFACE"):
-        OpenFaceConsistency().describe(toy.case(still, still, toy.landmarks()))
+        OpenFaceConsistency()
+    with pytest.raises(UsageError, match="no such folder"):
+        OpenFaceConsistency(tmp_path / "nowhere")
+
+
+def test_a_row_without_files_reads_no_other_rows_files(tmp_path):
+    values(tmp_path, smile(), smile())
+    (reason, _) = scored(tmp_path, 12, method="oracle")
+    assert isinstance(reason, Missing)
+    assert "oracle/face/clip.csv: cannot be read" in reason.reason
+
+
+@pytest.mark.parametrize(
+    ("generated", "words"),
+    [
+        (smile()[:-3], "expected 12 frames (within 2), got 9"),
+        (smile()[:, :3], "expected the action units (1, 5, 12, 45), got (1, 5, 12)"),
+        (np.full((12, 4), np.nan), "the face was lost in 12 of 12 frames"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_a_reason_and_no_value(tmp_path, generated, words):
+    found = values(tmp_path, smile(), generated)
+    assert {type(value) for value in found} == {Missing}
+    assert words in found[0].reason
+    assert "\n" not in found[0].reason
+
+
+def test_a_file_of_another_recording_is_told(tmp_path):
+    values(tmp_path, smile(), smile())
+    (reason, _) = scored(tmp_path, 30)
+    assert "driving/clip.csv: expected 30 frames, got 12" in reason.reason
 
 
 def test_other_files_are_another_measurement(tmp_path):
