@@ -49,13 +49,23 @@ class MetricResult(_Strict):
 
 
 class MethodRow(_Strict):
-    """A method's results on the protocol; used for the method itself and for every control."""
+    """A method's results on the protocol; used for the method itself and for every control.
+
+    Attributes:
+        pixel_digest: sha256 over the decoded pixels of every output.
+        metrics: means over all pairs, and set values.
+        per_clip: value by pair and metric.
+        by_dataset: the same metrics by data set of the driving clip, where there are several, and
+            ``composite``: the mean of the data sets' values, each counting the same.
+        flags: what a reader must know of the outputs.
+    """
 
     id: str
     title: str
     pixel_digest: str
     metrics: dict[str, MetricResult]
     per_clip: dict[str, dict[str, float | None]]
+    by_dataset: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     flags: list[str] = Field(default_factory=list)
 
 

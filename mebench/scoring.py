@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import pickle
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mebench.aggregate import add_clip_values, add_parts, set_values
 from mebench.environment import code_digest
 from mebench.io.files import atomic_path
-from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.base import Case, Metric
 from mebench.preprocess.flow import Engine
 from mebench.preprocess.parallel import each
 from mebench.protocol.data import ProtocolData
-from mebench.record import MethodRow, MetricResult
+from mebench.record import MethodRow
 from mebench.spec import digest
 from mebench.submission.validate import Requirement, Submission
-from mebench.types import Pair, Progress, SilentProgress
+from mebench.types import Frames, Image, Pair, Progress, Reference, SilentProgress
+
+Measured = tuple[str, list[Any], list[str]]
+"""Digest of an output's pixels, what each family found, and what is unusual."""
 
 _ROOMS = ("metrics", "preprocess", "facs", "synthme")
 """The code a measurement depends on: a cached one never outlives it."""
@@ -60,8 +60,9 @@ def requirement_of(data: ProtocolData) -> Requirement:
         protocol=protocol.id,
         n_frames={pair: data.n_frames(pair) for pair in data.pairs},
         size=protocol.size,
-        allow_gray=protocol.colour == "gray",
+        allow_gray=protocol.allow_gray or protocol.colour == "gray",
         limits=protocol.limits,
+        tolerance=protocol.length_tolerance,
     )
 
 
@@ -79,7 +80,7 @@ def score_submission(
     families = list(build(options))
     pairs = [pair for pair in data.pairs if pair not in submission.missing]
     measured = _measure(submission, pairs, data, options, progress or SilentProgress())
-    digests = {pair: pixels for pair, (pixels, _) in zip(pairs, measured, strict=True)}
+    digests = {pair: pixels for pair, (pixels, _, _) in zip(pairs, measured, strict=True)}
     row = MethodRow(
         id=submission.manifest.method.id,
         title=submission.manifest.method.title,
@@ -88,11 +89,15 @@ def score_submission(
         per_clip={pair.key: {} for pair in pairs},
     )
     groups = [data.group(pair) for pair in pairs]
+    parts = [data.part(pair) for pair in pairs]
     for number, family in enumerate(families):
-        described = [values[number] for _, values in measured]
-        _add_clip_values(row, family, pairs, described, groups, options.seed)
-        _add_set_values(row, family, described)
+        described = [values[number] for _, values, _ in measured]
+        add_clip_values(row, family, pairs, described, groups, options.seed)
+        row.metrics.update(set_values(family, described))
+        if len(set(parts)) > 1:
+            add_parts(row, family, pairs, described, parts)
     row.flags = [f"output {pair.key} is missing" for pair in submission.missing]
+    row.flags += [flag for _, _, flags in measured for flag in flags]
     return row
 
 
@@ -135,7 +140,7 @@ def _measure(
     data: ProtocolData,
     options: ScoringOptions,
     progress: Progress,
-) -> list[tuple[str, list[Any]]]:
+) -> list[Measured]:
     work = each(partial(_measure_pair, submission, data=data, options=options), pairs, options.jobs)
     name = f"score {submission.manifest.method.id}"
     measured = []
@@ -148,36 +153,78 @@ def _measure(
 
 def _measure_pair(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
-) -> tuple[str, list[Any]]:
+) -> Measured:
     with one_thread():
         return _measured_pair(submission, pair, data, options)
 
 
 def _measured_pair(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
-) -> tuple[str, list[Any]]:
+) -> Measured:
     frames = submission.frames(pair)
+    driving = data.driving[pair.driving]
+    template = data.templates[pair.template]
+    flags = _flags(frames, pair, len(driving.frames), template.image)
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
     basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
-    keys = [digest([type(f).__name__, f.variant, dict(f.weights), *basis]) for f in families]
+    maker = submission.manifest.method.id
+    keys = [
+        digest(
+            [type(f).__name__, f.variant, dict(f.weights), maker if f.per_method else "", *basis]
+        )
+        for f in families
+    ]
     found = [_cached(options.cache, key) for key in keys]
     if any(value is None for value in found):
-        driving = data.driving[pair.driving]
+        length = min(len(frames), len(driving.frames))
         case = Case(
             pair=pair,
-            generated=frames,
-            template=data.templates[pair.template],
-            driving=driving,
-            reference=data.reference(pair),
+            generated=frames[:length],
+            template=template,
+            driving=replace(driving, frames=driving.frames[:length]),
+            reference=_cut(data.reference(pair), length),
             labels=driving.action_units,
-            method=submission.manifest.method.id,
+            method=maker,
         )
         for number, family in enumerate(families):
             if found[number] is None:
                 found[number] = family.describe(case)
                 _keep(options.cache, keys[number], found[number])
-    return pixels, found
+    return pixels, found, flags
+
+
+def _flags(frames: Frames, pair: Pair, wanted: int, template: Image) -> list[str]:
+    """Return what is unusual about an output that is taken nevertheless."""
+    found = []
+    if len(frames) != wanted:
+        found.append(
+            f"output {pair.key} has {len(frames)} frames, the driving clip {wanted}: "
+            f"both are cut to {min(len(frames), wanted)}"
+        )
+    if _is_gray(frames[0]) and not _is_gray(template):
+        found.append(f"output {pair.key} is grey, its template has colour")
+    return found
+
+
+def _is_gray(image: Image) -> bool:
+    return bool((image == image[..., :1]).all())
+
+
+def _cut(reference: Reference | None, length: int) -> Reference | None:
+    if reference is None or len(reference.frames) == length:
+        return reference
+    return Reference(
+        frames=reference.frames[:length],
+        flow=None if reference.flow is None else reference.flow[:length],
+        landmarks=None if reference.landmarks is None else reference.landmarks[:length],
+        au_curves=None if reference.au_curves is None else reference.au_curves[:length],
+        au_names=reference.au_names,
+    )
+
+
+def _identity(family: Metric) -> list[Any]:
+    return [type(family).__name__, family.variant, dict(family.weights)]
 
 
 def _basis(data: ProtocolData) -> list[str]:
@@ -215,85 +262,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before[1])
 
 
-def _add_clip_values(
-    row: MethodRow,
-    family: Metric,
-    pairs: Sequence[Pair],
-    described: Sequence[Any],
-    groups: Sequence[str],
-    seed: int,
-) -> None:
-    values: dict[str, list[Value]] = defaultdict(list)
-    for one in described:
-        for key, value in family.clip_values(one).items():
-            values[key].append(_finite(value))
-    for info in family.infos:
-        if info.level == "clip" and info.key in values:
-            column = values[info.key]
-            for pair, value in zip(pairs, column, strict=True):
-                row.per_clip[pair.key][info.key] = None if isinstance(value, Missing) else value
-            row.metrics[info.key] = _mean(info, pairs, column, groups, seed)
-
-
-def _mean(
-    info: MetricInfo,
-    pairs: Sequence[Pair],
-    column: Sequence[Value],
-    groups: Sequence[str],
-    seed: int,
-) -> MetricResult:
-    from mebench.stats import bootstrap_interval
-
-    kept = [(v, g) for v, g in zip(column, groups, strict=True) if not isinstance(v, Missing)]
-    result = _result(info, n=len(kept))
-    result.failed = {
-        pair.key: value.reason
-        for pair, value in zip(pairs, column, strict=True)
-        if isinstance(value, Missing)
-    }
-    if kept:
-        numbers = np.array([value for value, _ in kept], dtype=np.float64)
-        result.value = float(numbers.mean())
-        result.ci95 = bootstrap_interval(numbers, [group for _, group in kept], seed=seed)
-    return result
-
-
-def _add_set_values(row: MethodRow, family: Metric, described: Sequence[Any]) -> None:
-    infos = {info.key: info for info in family.infos if info.level == "set"}
-    if not infos or not described:
-        return
-    for key, value in family.set_values(described).items():
-        result = _result(infos[key], n=len(described))
-        checked = _finite(value)
-        if isinstance(checked, Missing):
-            result.failed = {"*": checked.reason}
-        else:
-            result.value = checked
-        row.metrics[key] = result
-
-
-def _result(info: MetricInfo, n: int) -> MetricResult:
-    return MetricResult(
-        title=info.title,
-        unit=info.unit,
-        higher_is_better=info.higher_is_better,
-        level=info.level,
-        headline=info.headline,
-        n=n,
-    )
-
-
-def _finite(value: Value) -> Value:
-    if isinstance(value, Missing):
-        return value
-    return float(value) if math.isfinite(value) else Missing("not a finite number")
-
-
 def curves_of(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> dict[str, Any]:
     """Return the per-frame curves of one pair for plots, from the cache where it has them."""
-    _, described = _measure_pair(submission, pair, data, options)
+    _, described, _ = _measure_pair(submission, pair, data, options)
     found: dict[str, Any] = {}
     for family, one in zip(build(options), described, strict=True):
         found.update(family.curves(one))

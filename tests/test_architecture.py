@@ -20,7 +20,7 @@ LEVELS = [
     {"preprocess"},
     {"metrics", "protocol", "record", "stats", "comparison"},
     {"submission", "methods"},
-    {"scoring"},
+    {"scoring", "aggregate"},
     {"runner", "scorer", "generate", "report", "rating"},
     {"cli"},
 ]

@@ -66,6 +66,7 @@ class Protocol(_Part):
         synth: export the ``synthme`` data set is made with.
         size: side of every generated frame, pixels.
         colour: colour mode of generated frames.
+        allow_gray: whether outputs of one channel are taken where the colour mode is ``rgb``.
         split: who is learnt from and who is generated.
         templates: ``subjects`` (frame 0 of another test subject), ``self`` (frame 0 of the driving
             clip), ``pack`` (the challenge's faces), or ``files``.
@@ -91,6 +92,7 @@ class Protocol(_Part):
     synth: SynthSettings = SynthSettings()
     size: int = Field(128, ge=32, le=1024)
     colour: Literal["rgb", "gray"] = "rgb"
+    allow_gray: bool = False
     split: Split = Split()
     templates: Literal["subjects", "self", "pack", "files"] = "subjects"
     template_files: tuple[str, ...] = ()

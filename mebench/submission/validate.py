@@ -31,6 +31,7 @@ class Requirement:
         size: side of a frame, pixels.
         allow_gray: whether one-channel PNGs are accepted.
         limits: upper bounds.
+        tolerance: frames by which an output may be longer or shorter.
     """
 
     protocol: str
@@ -38,6 +39,7 @@ class Requirement:
     size: int
     allow_gray: bool = False
     limits: Limits = field(default_factory=Limits)
+    tolerance: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,22 +154,28 @@ def _check_outputs(source: Source, requirement: Requirement, problems: list[str]
             continue
         numbers[pair].append(int(match[1]))
     problems[:] = list(dict.fromkeys(problems))
+    spare = f" (give or take {requirement.tolerance})" if requirement.tolerance else ""
     for pair, wanted in requirement.n_frames.items():
         found = sorted(numbers.get(pair, []))
-        if found and found != list(range(wanted)):
+        whole = found == list(range(len(found)))
+        if found and not (whole and abs(len(found) - wanted) <= requirement.tolerance):
             gaps = sorted(set(range(wanted)) - set(found))
             hint = f", first missing {gaps[0]:05d}.png" if gaps else ""
             problems.append(
                 f"{source.label}/frames/{pair.key}: {len(found)} frames, "
-                f"expected {wanted} numbered from 00000{hint}"
+                f"expected {wanted}{spare} numbered from 00000{hint}"
             )
     return [pair for pair in requirement.n_frames if pair not in numbers]
 
 
 def _decode(source: Source, pair: Pair, requirement: Requirement) -> Frames:
     frames = []
-    for number in range(requirement.n_frames[pair]):
-        name = f"frames/{pair.key}/{number:05d}.png"
+    wanted = requirement.n_frames[pair]
+    names = [f"frames/{pair.key}/{n:05d}.png" for n in range(wanted + requirement.tolerance)]
+    held = set(source.names()) if requirement.tolerance else set(names)
+    for name in names:
+        if name not in held:
+            break
         data = source.read(name, requirement.limits.max_frame_bytes)
         frames.append(
             decode_png(

@@ -1,0 +1,293 @@
+"""Every shipped protocol on SynthME written in the real layouts."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mebench.errors import DatasetError, SubmissionError, UsageError
+from mebench.protocol.leaks import leaks
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import Protocol, Split, load_protocol
+from mebench.protocol.splits import test_sets as sets_of
+from mebench.record import Record
+from mebench.registry import spec_files
+from mebench.runner.folder import RunSettings
+from mebench.runner.outputs import Place
+from mebench.runner.run import run_baseline
+from mebench.scorer import score_many
+from mebench.scoring import requirement_of
+from mebench.submission.manifest import Manifest, Method
+from mebench.submission.pack import write_manifest, write_output
+from mebench.submission.validate import open_submission
+from mebench.types import FaceClip
+
+SMALL = {"size": 64, "metrics": ("pixel", "temporal"), "rank_by": "onset_fidelity"}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def megc(tiny: Path, cache: Path):
+    spec = load_protocol("megc2021").model_copy(update=SMALL)
+    return open_protocol(spec, {"megc2021": tiny}, cache=cache)
+
+
+def write(folder: Path, data, skip=(), frames=None) -> Path:
+    for pair in data.pairs:
+        if pair.key not in skip:
+            made = np.repeat(data.templates[pair.template].image[None], data.n_frames(pair), 0)
+            write_output(folder, pair, made if frames is None else frames(pair, made))
+    write_manifest(folder, Manifest(protocol=data.protocol.id, method=Method(id="mine", title="M")))
+    return folder
+
+
+def test_every_shipped_protocol_is_read():
+    assert {"synthme", "megc2021", "megc2022", "reconstruction", "cross-identity"} <= set(
+        spec_files("protocols")
+    )
+    for name in spec_files("protocols"):
+        assert load_protocol(name).id == name
+
+
+def test_the_pack_asks_for_18_outputs(megc):
+    assert len(megc.pairs) == 18
+    assert {pair.template for pair in megc.pairs} == {
+        "normalized_westernMale", "normalized_asianFemale"
+    }  # fmt: skip
+    assert len({pair.driving for pair in megc.pairs}) == 9
+    assert {megc.part(pair) for pair in megc.pairs} == {"casme2", "samm", "smic"}
+    assert megc.train == []
+    assert megc.reference(megc.pairs[0]) is None
+
+
+def test_the_subjects_of_the_nine_clips_are_never_learnt_from(tiny, cache, megc):
+    spec = megc.protocol
+    roots = {"megc2021": tiny, **{name: tiny / name for name in ("casme2", "samm", "smic")}}
+    data = open_protocol(spec, roots, cache=cache)
+    shown = {clip.subject for clip in data.driving.values()}
+    learnt = {clip.subject for clip in data.train}
+    assert data.pairs == megc.pairs
+    assert not learnt & shown
+    everyone = {path.stem.rpartition(".")[0] for path in (tiny / "truth/landmarks").glob("*.*.npy")}
+    assert learnt == {name for name in everyone if name.count(".") == 1} - shown
+    assert any("not learnt from" in note for note in data.notes) == bool(
+        shown & {name for name in everyone}
+    )
+
+
+@pytest.mark.parametrize("variant", ["bare", "padded", "png", "wrapped"])
+def test_the_pack_is_read_under_other_names(tiny, cache, megc, tmp_path, variant):
+    """Without the emotion, other zero padding, png for jpg, in a wrapping folder."""
+    root = tmp_path / "pack"
+    wrap = root / "some copy" if variant == "wrapped" else root
+    shutil.copytree(tiny / "MEGC2021_generation", wrap / "MEGC2021_generation")
+    source = wrap / "MEGC2021_generation" / "source_samples"
+    for folder in [f for part in source.iterdir() for f in part.iterdir()]:
+        if variant == "bare":
+            folder.rename(folder.with_name(folder.name.partition("_")[2]))
+        for frame in sorted(folder.iterdir()) if variant in ("padded", "png") else []:
+            if variant == "png":
+                from mebench.io.frames import read_image, write_png
+
+                write_png(frame.with_suffix(".png"), read_image(frame))
+                frame.unlink()
+            else:
+                head, digits = frame.stem.rstrip("0123456789"), frame.stem
+                number = digits[len(head) :]
+                frame.rename(frame.with_name(f"{head}{int(number):010d}{frame.suffix}"))
+    shutil.copytree(tiny / "truth", root / "truth")
+    shutil.copy(tiny / "synthme.json", root / "synthme.json")
+    data = open_protocol(megc.protocol, {"megc2021": root}, cache=cache)
+    assert data.pairs == megc.pairs
+    for key, clip in megc.driving.items():
+        assert len(data.driving[key].frames) == len(clip.frames)
+        assert np.abs(data.driving[key].frames[0].astype(int) - clip.frames[0]).max() <= 1
+
+
+def test_a_pack_without_a_template_is_named(tiny, cache, megc, tmp_path):
+    shutil.copytree(tiny / "MEGC2021_generation", tmp_path / "MEGC2021_generation")
+    (tmp_path / "MEGC2021_generation/target_template_face/normalized_westernMale.jpg").unlink()
+    shutil.copytree(tiny / "truth", tmp_path / "truth")
+    shutil.copy(tiny / "synthme.json", tmp_path / "synthme.json")
+    with pytest.raises(DatasetError, match="no template normalized_westernMale"):
+        open_protocol(megc.protocol, {"megc2021": tmp_path}, cache=cache)
+
+
+def test_one_missing_one_short_and_one_grey_output_are_said(megc, cache, tmp_path):
+    missing, short, grey = (pair.key for pair in megc.pairs[:3])
+
+    def frames(pair, made):
+        if pair.key == short:
+            return made[:-2]
+        return np.repeat(made[..., :1], 3, -1) if pair.key == grey else made
+
+    folder = write(tmp_path / "mine", megc, skip=(missing,), frames=frames)
+    records, refused = score_many(
+        [folder], megc, families=("pixel",), cache=cache, out=tmp_path / "scores"
+    )
+    assert not refused
+    row = records[0].result
+    assert records[0].status == "partial"
+    assert row.metrics["psnr_db" if "psnr_db" in row.metrics else "onset_fidelity"].n <= 17
+    assert set(row.per_clip) == {pair.key for pair in megc.pairs} - {missing}
+    told = " | ".join(row.flags)
+    length = megc.n_frames(megc.pairs[1])
+    assert f"output {missing} is missing" in told
+    assert f"output {short} has {length - 2} frames, the driving clip {length}" in told
+    assert f"output {grey} is grey, its template has colour" in told
+    assert len(row.flags) == 3
+
+
+def test_an_output_that_is_too_short_is_refused(megc, tmp_path):
+    short = megc.pairs[1].key
+    folder = write(
+        tmp_path / "mine", megc, frames=lambda pair, made: made[:-3] if pair.key == short else made
+    )
+    wanted = megc.n_frames(megc.pairs[1])
+    with pytest.raises(
+        SubmissionError,
+        match=rf"{short}: {wanted - 3} frames, expected {wanted} \(give or take 2\)",
+    ):
+        open_submission(folder, requirement_of(megc))
+
+
+def test_values_by_data_set_and_their_composite(megc, cache, tmp_path):
+    folder = write(tmp_path / "mine", megc)
+    records, _ = score_many(
+        [folder], megc, families=("pixel",), cache=cache, out=tmp_path / "scores"
+    )
+    row = records[0].result
+    assert set(row.by_dataset) == {"casme2", "samm", "smic", "composite"}
+    key = "onset_fidelity"
+    means = {}
+    for part in ("casme2", "samm", "smic"):
+        values = [v[key] for pair, v in row.per_clip.items() if f"/{part}." in pair]
+        means[part] = sum(values) / len(values)
+        assert row.by_dataset[part][key] == pytest.approx(means[part], abs=1e-12)
+    assert row.by_dataset["composite"][key] == pytest.approx(sum(means.values()) / 3, abs=1e-12)
+    assert Record.load(tmp_path / "scores" / "mine.json").result.by_dataset == row.by_dataset
+
+
+def test_reconstruction_leaves_one_subject_out(tiny, cache, tmp_path):
+    spec = load_protocol("reconstruction").model_copy(
+        update={**SMALL, "controls": ("oracle", "copy-template"), "metrics": ("pixel",),
+                "rank_by": "psnr_db", "dataset": ("samm", "smic")}
+    )  # fmt: skip
+    roots = {name: tiny / name for name in ("samm", "smic")}
+    data = open_protocol(spec, roots, cache=cache)
+    assert [fold.name for fold in data.folds] == sorted({c.subject for c in data.driving.values()})
+    for fold in data.folds:
+        assert {data.group(pair) for pair in fold.pairs} == {fold.name}
+        assert fold.name not in {clip.subject for clip in fold.train}
+        assert len(fold.train) + len(fold.pairs) == len(data.pairs)
+    pair = data.pairs[0]
+    assert pair.template == pair.driving
+    assert np.array_equal(data.templates[pair.template].image, data.driving[pair.driving].frames[0])
+    assert np.array_equal(data.reference(pair).frames, data.driving[pair.driving].frames)
+    with pytest.raises(UsageError, match=r"trains \d times, once a fold"):
+        _ = data.train
+
+
+def test_a_run_trains_once_a_fold(tiny, tmp_path):
+    spec = tmp_path / "mine.yaml"
+    spec.write_text(
+        "id: mine\ntitle: t\ndataset: samm\nsize: 64\nsplit: {how: leave-one-subject-out}\n"
+        "templates: self\nreference: driving\nmetrics: [pixel]\nrank_by: psnr_db\n"
+        "controls: [oracle, copy-template]\n"
+    )
+    settings = RunSettings("fomm-prior", str(spec), overrides={"train.steps": "1"})
+    place = Place(tmp_path / "run", tmp_path / "cache", {"samm": tiny / "samm"})
+    record = run_baseline(settings, place).record
+    folds = record.made_by["folds"]
+    assert len(folds) >= 2
+    for name in folds:
+        assert (tmp_path / "run" / "training" / name / "model.pt").is_file()
+    assert {group for group in record.groups.values()} == set(folds)
+    rows = {row.id: row.metrics["psnr_db"].value for row in record.controls}
+    assert rows["oracle"] > record.result.metrics["psnr_db"].value
+    assert rows["untrained"] is not None
+
+
+def test_a_pack_alone_teaches_nothing(tiny, megc, tmp_path):
+    settings = RunSettings("fomm-prior", "megc2021", overrides={"train.steps": "1"}, limit=1)
+    place = Place(tmp_path / "run", tmp_path / "cache", {"megc2021": tiny})
+    with pytest.raises(
+        UsageError, match=r"no clips that 'fomm-prior' may learn.*--data casme2=ROOT"
+    ):
+        run_baseline(settings, place)
+
+
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [
+        (Split(how="leave-one-dataset-out"), {"casme2", "samm"}),
+        (Split(how="list", test=("samm.2",)), {"all"}),
+        (Split(how="none"), {"all"}),
+    ],
+)
+def test_splits(split, names):
+    subjects = ["casme2.1", "casme2.2", "samm.2", "samm.1"]
+    found = sets_of(split, subjects, "here")
+    assert set(found) == names
+    if split.how == "leave-one-dataset-out":
+        assert found == {"casme2": {"casme2.1", "casme2.2"}, "samm": {"samm.1", "samm.2"}}
+    if split.how == "list":
+        assert found["all"] == {"samm.2"}
+
+
+def test_a_split_that_does_not_fit_is_refused():
+    with pytest.raises(UsageError, match=r"no subject 'samm.9'.*Did you mean 'samm.1'"):
+        sets_of(Split(how="list", test=("samm.9",)), ["samm.1"], "here")
+    with pytest.raises(UsageError, match="needs two or more, the data have samm"):
+        sets_of(Split(how="leave-one-dataset-out"), ["samm.1", "samm.2"], "here")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"templates": "pack"}, "templates: pack needs"),
+        ({"templates": "files"}, "template_files are given exactly"),
+        ({"reference": "driving"}, "reference: driving needs templates: self"),
+        ({"dataset": ("synthme", "samm")}, "synthme stands alone"),
+        ({"split": {"how": "list"}}, "names subjects exactly"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(change, words):
+    whole = {"id": "x", "title": "x", "dataset": "synthme", "metrics": ["pixel"], "rank_by": "x"}
+    with pytest.raises(ValueError, match=words):
+        Protocol.model_validate({**whole, **change})
+
+
+def face_clip(key: str, seed: int, **changes) -> FaceClip:
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    frames = [cv2.resize(rng.integers(0, 255, (8, 8, 3)).astype(np.uint8), (64, 64)) for _ in "ab"]
+    subject = ".".join(key.split(".")[:2])
+    clip = FaceClip(key, subject, np.stack(frames), np.zeros((68, 2), np.float32), 100.0)
+    return replace(clip, **changes)
+
+
+def test_leaks_are_found_and_nothing_else():
+    import cv2
+
+    test = [face_clip("samm.1.a", 1)]
+    copy = [
+        cv2.imdecode(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 70])[1], 1)
+        for frame in test[0].frames
+    ]
+    assert leaks([face_clip("samm.2.a", 2), face_clip("casme2.3.b", 3)], test) == []
+    assert leaks([face_clip("samm.1.b", 4)], test) == [
+        "subject samm.1 is in the training clips and in the driving clips"
+    ]
+    darker = (0.8 * np.stack(copy)).astype(np.uint8)
+    (line,) = leaks([face_clip("mine.9.z", 5, frames=darker)], test)
+    assert line.startswith("training clip mine.9.z shows what driving clip samm.1.a shows")
