@@ -9,6 +9,7 @@ from pathlib import Path
 from mebench import environment
 from mebench.errors import SubmissionError
 from mebench.io.files import write_json
+from mebench.preprocess.flow import Engine
 from mebench.protocol.data import ProtocolData
 from mebench.record import ProtocolStamp, Record
 from mebench.runner.run import dataset_stamp
@@ -52,11 +53,12 @@ def score_many(
     cache: Path,
     device: str = "cpu",
     jobs: int = 1,
+    flow: Engine = "farneback",
     out: Path,
     progress: Progress | None = None,
 ) -> tuple[list[Record], dict[str, str]]:
     """Score submissions and write ``<out>/<name>.json`` for each; return records and refusals."""
-    options = ScoringOptions(metrics=families, cache=cache, device=device, jobs=jobs)
+    options = ScoringOptions(metrics=families, cache=cache, device=device, jobs=jobs, flow=flow)
     records: list[Record] = []
     refused: dict[str, str] = {}
     partial = data.protocol.missing_output == "partial"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -18,6 +19,13 @@ from mebench.cli.progress import console_progress
 @click.option("--metrics", help="Metric families, comma separated; default: the protocol's.")
 @click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
+@click.option(
+    "--flow",
+    type=click.Choice(["farneback", "dis"]),
+    default="farneback",
+    show_default=True,
+    help="Flow of the motion metrics; dis is faster and has columns of its own.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("scores"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def score(
@@ -27,6 +35,7 @@ def score(
     metrics: str | None,
     device: str | None,
     jobs: int | None,
+    flow: Literal["farneback", "dis"],
     out: Path,
     as_json: bool,
 ) -> None:
@@ -60,6 +69,7 @@ def score(
         cache=settings.cache_folder(),
         device=place,
         jobs=job_count(jobs),
+        flow=flow,
         out=out,
         progress=progress,
     )
@@ -67,7 +77,8 @@ def score(
         rows = [record.model_dump(mode="json", by_alias=True) for record in records]
         click.echo(json.dumps({"records": rows, "refused": refused}, indent=2, allow_nan=False))
     elif records:
-        key = spec.rank_by if spec.rank_by in records[0].result.metrics else None
+        keys = (spec.rank_by, f"{spec.rank_by}~{flow}")
+        key = next((key for key in keys if key in records[0].result.metrics), None)
         click.echo(render(build_table(records, sort=key), "text"))
         click.echo(f"records: {out}")
     if refused and len(found) == 1:
