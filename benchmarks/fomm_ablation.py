@@ -2,8 +2,10 @@
 
     mebench data synth --out synthme
     python -m benchmarks.fomm_ablation --root synthme --out ablation --seeds 0
+    python -m benchmarks.fomm_ablation --root synthme --out ablation --row shipped --steps 100 \\
+        --steps 400 --steps 1000 --steps 3000
 
-Every row trains on the protocol's training people and is scored on all its pairs of unseen people.
+Values are means over the seeds, with 95 % intervals over the driving subjects. Every row trains on the protocol's training people and is scored on all its pairs of unseen people.
 A row that is in `--out` already is not made again, so an interrupted run goes on.
 """
 
@@ -26,7 +28,7 @@ from mebench.protocol.data import ProtocolData
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
 from mebench.scoring import one_thread
-from mebench.stats import paired_difference
+from mebench.stats import bootstrap_interval, paired_difference
 from mebench.types import SilentProgress
 
 FIXED = {
@@ -39,6 +41,8 @@ FIXED = {
 ROWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "copy-template": ("copy-template", {}),
     "linear-warp": ("linear-warp", {}),
+    "linear-warp, reversed": ("reversed", {}),
+    "linear-warp, another clip's motion": ("mismatched", {}),
     "as shipped (tracked points)": ("fomm-prior", {}),
     "before training": ("fomm-prior", {"untrained": "1"}),
     "no rehearsals": ("fomm-prior", {"train.rehearsals": "0"}),
@@ -51,19 +55,26 @@ ROWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "18 fixed points, learned Jacobians": ("fomm-prior", FIXED),
     "fomm-awp": ("fomm-awp", {}),
     "fomm (no prior)": ("fomm", {}),
+    "mraa (no prior)": ("mraa", {}),
 }  # fmt: skip
+CONTROLS = ("copy-template", "linear-warp", "reversed", "mismatched")
 METRICS = ("au_consistency", "flow_epe_px", "psnr_db")
 
 
 @click.command()
 @click.option("--root", type=click.Path(path_type=Path), required=True, help="A SynthME export.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Values and models.")
-@click.option("--steps", type=int, default=400, show_default=True)
+@click.option("--steps", type=int, multiple=True, default=(400,), show_default=True)
 @click.option("--seeds", type=int, multiple=True, default=(0,), show_default=True)
 @click.option("--row", "rows", multiple=True, help="Only rows whose name holds this text.")
 @click.option("--pairs", type=int, default=10, show_default=True)
 def main(
-    root: Path, out: Path, steps: int, seeds: tuple[int, ...], rows: tuple[str, ...], pairs: int
+    root: Path,
+    out: Path,
+    steps: tuple[int, ...],
+    seeds: tuple[int, ...],
+    rows: tuple[str, ...],
+    pairs: int,
 ) -> None:
     """Train, score and print the table."""
     import torch
@@ -75,11 +86,13 @@ def main(
     wanted = [name for name in ROWS if not rows or any(text in name for text in rows)]
     found: dict[str, list[dict[str, Any]]] = {}
     for name in wanted:
-        trained = ROWS[name][0] not in ("copy-template", "linear-warp")
-        for seed in seeds if trained else seeds[:1]:
-            found.setdefault(name, []).append(row(name, data, out, steps, seed))
-    groups = [data.group(pair) for pair in data.pairs]
-    print_table(found, groups)
+        if ROWS[name][0] in CONTROLS or "untrained" in ROWS[name][1]:
+            found[name] = [row(name, data, out, 0, 0)]
+            continue
+        for count in steps:
+            label = name if len(steps) == 1 else f"{name}, {count} steps"
+            found[label] = [row(name, data, out, count, seed) for seed in seeds]
+    print_table(found, [data.group(pair) for pair in data.pairs])
 
 
 def row(name: str, data: ProtocolData, out: Path, steps: int, seed: int) -> dict[str, Any]:
@@ -90,7 +103,7 @@ def row(name: str, data: ProtocolData, out: Path, steps: int, seed: int) -> dict
         return stored
     baseline, settings = ROWS[name]
     overrides = {key: value for key, value in settings.items() if "." in key}
-    if baseline.startswith("fomm"):
+    if baseline.startswith(("fomm", "mraa")):
         overrides["train.steps"] = str(steps)
     method = load_baseline(baseline, preset="quick", overrides=overrides)
     method.cache = out / "cache"
@@ -133,22 +146,42 @@ def scored(method: Any, data: ProtocolData, pair: Any) -> dict[str, float | None
 
 
 def print_table(found: Mapping[str, list[dict[str, Any]]], groups: list[str]) -> None:
-    """Print each seed, the flow error beside copy-template's, and the shipped row paired."""
-    shipped = next(iter(found.get("as shipped (tracked points)", [])), None)
-    still = next(iter(found.get("copy-template", [])), None)
+    """Print the means over seeds with intervals, and the first row's paired flow difference."""
+    shipped = next((name for name in found if "shipped" in name), None)
+    still = found.get("copy-template")
     click.echo(
-        "| row | au_consistency | flow_epe_px | of copy-template | psnr_db | shipped - row |"
+        "| row | seeds | au_consistency | flow_epe_px | of copy-template | psnr_db | ", nl=False
     )
-    click.echo("|---|--:|--:|--:|--:|---|")
+    click.echo("CPU s of training | shipped - row, flow_epe_px |")
+    click.echo("|---|--:|---|---|--:|--:|--:|---|")
     for name, runs in found.items():
-        means = {key: [mean_of(run, key) for run in runs] for key in METRICS}
-        cells = [" / ".join(f"{value:.3f}" for value in means[key]) for key in METRICS]
-        share = ""
-        if still is not None:
-            ratio = np.mean(means["flow_epe_px"]) / mean_of(still, "flow_epe_px")
-            share = f"{ratio:.0%}"
-        paired = "" if shipped is None or runs[0] is shipped else compared(shipped, runs[0], groups)
-        click.echo(f"| {name} | {cells[0]} | {cells[1]} | {share} | {cells[2]} | {paired} |")
+        cells = [with_interval(runs, key, groups) for key in METRICS[:2]]
+        psnr = np.mean([mean_of(run, "psnr_db") for run in runs])
+        flow = np.mean([mean_of(run, "flow_epe_px") for run in runs])
+        share = "" if still is None else f"{flow / mean_of(still[0], 'flow_epe_px'):.0%}"
+        seconds = np.mean([run["train_cpu_s"] for run in runs])
+        paired = ""
+        if shipped is not None and name != shipped:
+            paired = compared(found[shipped], runs, groups)
+        click.echo(
+            f"| {name} | {len(runs)} | {cells[0]} | {cells[1]} | {share} | {psnr:.2f} | "
+            f"{seconds:.0f} | {paired} |"
+        )
+
+
+def over_seeds(runs: list[dict[str, Any]], key: str) -> list[float | None]:
+    """Return the mean over the seeds for each pair, None where one has no value."""
+    columns = [[run["values"][pair][key] for run in runs] for pair in runs[0]["values"]]
+    return [None if None in column else float(np.mean(column)) for column in columns]
+
+
+def with_interval(runs: list[dict[str, Any]], key: str, groups: list[str]) -> str:
+    """Return the mean over pairs and seeds with its interval over subjects."""
+    kept = [(v, g) for v, g in zip(over_seeds(runs, key), groups, strict=True) if v is not None]
+    values = [value for value, _ in kept]
+    interval = bootstrap_interval(values, [group for _, group in kept])
+    text = f"{np.mean(values):.3f}"
+    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
 def mean_of(run: Mapping[str, Any], key: str) -> float:
@@ -156,16 +189,19 @@ def mean_of(run: Mapping[str, Any], key: str) -> float:
     return float(np.mean([v[key] for v in run["values"].values() if v[key] is not None]))
 
 
-def compared(shipped: Mapping[str, Any], other: Mapping[str, Any], groups: list[str]) -> str:
+def compared(shipped: list[dict[str, Any]], others: list[dict[str, Any]], groups: list[str]) -> str:
     """Return the paired difference of the flow error with its 95 % interval."""
-    pairs = [
-        (shipped["values"][key]["flow_epe_px"], other["values"][key]["flow_epe_px"], group)
-        for key, group in zip(shipped["values"], groups, strict=True)
+    ours, theirs = over_seeds(shipped, "flow_epe_px"), over_seeds(others, "flow_epe_px")
+    kept = [
+        (a, b, group)
+        for a, b, group in zip(ours, theirs, groups, strict=True)
+        if a is not None and b is not None
     ]
-    ours, theirs, of = zip(*pairs, strict=True)
-    found = paired_difference(list(ours), list(theirs), list(of))
-    low, high = found.interval
-    return f"flow {found.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    first, second, of = (list(column) for column in zip(*kept, strict=True))
+    found = paired_difference(first, second, of)
+    if found.interval is None:
+        return f"{found.mean:+.3f}"
+    return f"{found.mean:+.3f} [{found.interval[0]:+.3f}, {found.interval[1]:+.3f}]"
 
 
 if __name__ == "__main__":
