@@ -5,8 +5,9 @@
     python -m benchmarks.fomm_ablation --root synthme --out ablation --row shipped --steps 100 \\
         --steps 400 --steps 1000 --steps 3000
 
-Values are means over the seeds, with 95 % intervals over the driving subjects. Every row trains on the protocol's training people and is scored on all its pairs of unseen people.
-A row that is in `--out` already is not made again, so an interrupted run goes on.
+Every row trains on the protocol's training people and is scored on all its pairs of unseen people.
+Values are means over the seeds, with 95 % intervals over the driving subjects. A row that is in
+`--out` already is not made again, so an interrupted run goes on.
 """
 
 from __future__ import annotations
