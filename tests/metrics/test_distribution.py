@@ -74,8 +74,28 @@ def test_frechet_agrees_with_the_textbook(rows, columns):
 @pytest.mark.parametrize(("n1", "n2", "columns"), [(12, 30, 24), (12, 9, 40), (12, 90, 40)])
 def test_frechet_with_fewer_rows_than_columns(n1, n2, columns):
     x, y = gaussian(1, n1, columns), gaussian(2, n2, columns, 0.5)
-    # The eigenvalues of a singular product are only good to the root of the machine's precision.
-    assert frechet_distance(x, y) == pytest.approx(frechet_by_eigenvalues(x, y), rel=1e-5)
+    assert frechet_distance(x, y) == pytest.approx(frechet_by_eigenvalues(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n1", "n2", "columns"), [(60, 60, 24), (400, 30, 24), (25, 400, 24)])
+def test_frechet_with_more_rows_than_columns(n1, n2, columns):
+    x, y = gaussian(1, n1, columns), gaussian(2, n2, columns, 0.5)
+    assert frechet_distance(x, y) == pytest.approx(frechet_by_eigenvalues(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(200, 24), (40, 64)])
+def test_frechet_agrees_with_pytorch_fid(rows, columns, monkeypatch):
+    from pytorch_fid import fid_score
+
+    # SciPy 1.18 takes the argument `disp` away that pytorch-fid 0.3.0 calls its matrix root with.
+    sqrtm = fid_score.linalg.sqrtm
+    monkeypatch.setattr(
+        fid_score.linalg, "sqrtm", lambda a, disp=True: sqrtm(a) if disp else (sqrtm(a), 0.0)
+    )
+    x, y = gaussian(1, rows, columns), gaussian(2, rows, columns, 0.5)
+    moments = [(a.mean(axis=0), np.cov(a, rowvar=False)) for a in (x, y)]
+    theirs = fid_score.calculate_frechet_distance(*moments[0], *moments[1])
+    assert frechet_distance(x, y) == pytest.approx(theirs, rel=1e-3)
 
 
 def test_both_forms_of_frechet_meet():
@@ -196,6 +216,87 @@ def test_features_are_computed_once_a_picture(tiny, tmp_path):
     next(tmp_path.rglob("*.npy")).write_bytes(b"broken")
     np.testing.assert_array_equal(inception.cached_features(images, tiny, tmp_path), first)
     assert tiny.seen == 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_a_reason_and_are_not_kept(
+    tiny, tmp_path, monkeypatch, value
+):
+    broken = tiny.features
+
+    def features(image):
+        found = broken(image)
+        found[7] = value
+        return found
+
+    monkeypatch.setattr(tiny, "features", features)
+    metric = Distribution(allow_seeded=True, cache=tmp_path)
+    clips = [drifting(picture(s), 4) for s in range(3)]
+    values = metric.set_values([metric.describe(case(c, c[0], driving=c)) for c in clips])
+    reason = "features of 9 generated and 9 other frames are not finite"
+    assert values["fid~seeded"] == values["kid~seeded"] == Missing(reason)
+    monkeypatch.setattr(tiny, "features", broken)
+    again = metric.set_values([metric.describe(case(c, c[0], driving=c)) for c in clips])
+    assert again["fid~seeded"] == pytest.approx(0.0, abs=1e-6)
+
+
+def clip_of(seed, frames=4):
+    image = picture(seed)
+    return case(drifting(image, frames), image).driving
+
+
+def test_a_set_of_clips_takes_the_place_of_the_driving_frames(tiny, tmp_path):
+    metric = Distribution(allow_seeded=True, cache=tmp_path)
+    shown = [case(drifting(picture(s), 4), picture(s)) for s in range(4)]
+    described = [metric.describe(one) for one in shown]
+    same = metric.with_reference_set([clip_of(s) for s in range(4)])
+    assert same.set_values(described) == metric.set_values(described)
+    other = metric.with_reference_set([clip_of(s) for s in (10, 11, 11)])
+    values = other.set_values(described)
+    assert values["fid_reference_frames"] == 6.0, "a clip given twice counts once"
+    assert values["fid~seeded"] > 10 * metric.set_values(described)["fid~seeded"] + 0.01
+
+
+def test_a_set_of_clips_is_looked_at_once_and_a_damaged_entry_is_mended(tiny, tmp_path):
+    metric = Distribution(allow_seeded=True, cache=tmp_path)
+    described = [metric.describe(case(drifting(picture(s), 4), picture(s))) for s in range(2)]
+    clips = [clip_of(s) for s in (10, 11)]
+    first = metric.with_reference_set(clips).set_values(described)
+    for entry in (tmp_path / "inception").rglob("*.npy"):
+        entry.unlink()
+    seen = tiny.seen
+    assert metric.with_reference_set(clips).set_values(described) == first
+    assert tiny.seen == seen
+    (kept,) = (tmp_path / "reference-sets").rglob("*.npz")
+    kept.write_bytes(b"damaged")
+    assert metric.with_reference_set(clips).set_values(described) == first
+    assert tiny.seen == seen + 6
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_set_too_small_gives_a_reason(tiny, count):
+    metric = Distribution(allow_seeded=True)
+    described = [metric.describe(case(drifting(picture(s), 4), picture(s))) for s in range(2)]
+    small = metric.with_reference_set([clip_of(5, frames=1)][:count])
+    assert small.set_values(described)["fid~seeded"] == Missing(
+        f"needs 2 frames a side, got 6 and {count}"
+    )
+
+
+def test_a_grey_set_has_no_colour_distance(tiny):
+    metric = ColourDistribution(allow_seeded=True)
+    described = [metric.describe(case(drifting(picture(s), 4), picture(s))) for s in range(2)]
+    grey = np.stack([inception.as_gray(frame) for frame in drifting(picture(5), 4)])
+    found = metric.with_reference_set([case(grey, grey[0]).driving]).set_values(described)
+    assert found["fid_rgb~seeded"] == Missing("1 reference clips: not in colour on both sides")
+
+
+def test_a_file_that_is_not_the_published_one_is_refused_at_once(tmp_path):
+    place = weights.path("fid-inception")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="expected sha256 6726825d0af5, got"):
+        Distribution(allow_seeded=True)
 
 
 def test_a_large_picture_is_shrunk_with_antialiasing():

@@ -53,32 +53,33 @@ def test_batches_do_not_change_values(network):
     np.testing.assert_array_equal(together, alone)
 
 
-def test_the_published_trunk_is_read_into_the_right_layers(monkeypatch):
-    # A file in torchvision's layout gives what the package computes with that torchvision trunk.
+@pytest.mark.parametrize(
+    ("net", "builder"), [("alex", "alexnet"), ("vgg", "vgg16"), ("squeeze", "squeezenet1_1")]
+)
+def test_a_published_trunk_gives_what_the_package_computes_with_it(monkeypatch, net, builder):
     from torchvision import models
 
-    trunk = models.squeezenet1_1(weights=None)
+    # The classifier is never read, and without it no large file is drawn.
+    with torch.device("meta"):
+        trunk = getattr(models, builder)(weights=None)
+    trunk.classifier = torch.nn.Identity()
     state = weights.seeded_state(trunk, 7)
-    trunk.load_state_dict(state)
-    monkeypatch.setattr(weights, "verify", lambda name: "0" * 64)
-    read = weights.load_state
-    monkeypatch.setattr(
-        weights, "load_state", lambda name: state if name == "lpips-squeeze" else read(name)
-    )
-    monkeypatch.setattr("lpips.pretrained_networks.tv.squeezenet1_1", lambda pretrained: trunk)
+    trunk.load_state_dict(state, assign=True)
+    monkeypatch.setattr(f"lpips.pretrained_networks.tv.{builder}", lambda pretrained: trunk)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = lpips.LPIPS(net="squeeze", verbose=False).eval()
+        theirs = lpips.LPIPS(net=net, verbose=False).eval()
     a, b = picture(1), picture(2)
     tensors = [torch.from_numpy(i.transpose(2, 0, 1).copy())[None] / 127.5 - 1 for i in (a, b)]
     with torch.inference_mode():
         expected = float(theirs(*tensors))
     monkeypatch.undo()
     monkeypatch.setattr(weights, "verify", lambda name: "0" * 64)
+    read = weights.load_state
     monkeypatch.setattr(
-        weights, "load_state", lambda name: state if name == "lpips-squeeze" else read(name)
+        weights, "load_state", lambda name: state if name == f"lpips-{net}" else read(name)
     )
-    found = lpips_distances(a[None], b[None], LpipsNetwork("squeeze", None, "cpu"))
+    found = lpips_distances(a[None], b[None], LpipsNetwork(net, None, "cpu"))
     assert expected > 0.01
     assert found[0] == pytest.approx(expected, rel=1e-6)
 

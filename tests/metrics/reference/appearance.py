@@ -16,11 +16,15 @@ def frechet_textbook(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def frechet_by_eigenvalues(x: np.ndarray, y: np.ndarray) -> float:
-    """The same from the eigenvalues of the plain product, which may be singular."""
+    """The same from the eigenvalues of the plain product of covariances.
+
+    Their rank is known; the eigenvalues beyond it are rounding, whose roots are not.
+    """
     s1, s2 = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     gap = x.mean(axis=0) - y.mean(axis=0)
-    eigenvalues = np.linalg.eigvals(s1 @ s2)
-    root = np.sum(np.sqrt(np.clip(np.real(eigenvalues), 0, None)))
+    rank = min(len(x) - 1, len(y) - 1, x.shape[1])
+    eigenvalues = np.sort(np.real(np.linalg.eigvals(s1 @ s2)))[::-1][:rank]
+    root = math.fsum(math.sqrt(max(value, 0.0)) for value in eigenvalues)
     return float(gap @ gap + np.trace(s1) + np.trace(s2) - 2 * root)
 
 
@@ -57,6 +61,20 @@ def ssim_loops(x: np.ndarray, y: np.ndarray) -> float:
                 top = (2 * mean_a * mean_b + c1) * (2 * both + c2)
                 values.append(top / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)))
     return math.fsum(values) / len(values)
+
+
+def embedding_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Euclidean distance of two embeddings."""
+    return math.sqrt(math.fsum((float(p) - float(q)) ** 2 for p, q in zip(a, b, strict=True)))
+
+
+def embedding_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Cosine of the angle of two embeddings."""
+
+    def dot(p, q):
+        return math.fsum(float(u) * float(v) for u, v in zip(p, q, strict=True))
+
+    return dot(a, b) / math.sqrt(dot(a, a) * dot(b, b))
 
 
 def psnr_loops(frames: np.ndarray, other: np.ndarray) -> float:

@@ -184,3 +184,91 @@ def motion_descriptor(vectors: np.ndarray, times: int = 8) -> list[float]:
                 a, b = float(vectors[low, site, axis]), float(vectors[high, site, axis])
                 found.append(100 * (a + (place - low) * (b - a)) / math.sqrt(times * sites))
     return found
+
+
+def eye_weight(vectors: np.ndarray, eyes: list[bool]) -> float:
+    """min(1, √(non-eye energy / eye energy)) of [t][s] = (lateral, up)."""
+    rest = lids = 0.0
+    for frame in vectors:
+        for (x, y), eye in zip(frame, eyes, strict=True):
+            size = float(x) ** 2 + float(y) ** 2
+            rest, lids = (rest, lids + size) if eye else (rest + size, lids)
+    return min(1.0, math.sqrt(rest / lids)) if lids else 1.0
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which a share lies, linear between the two nearest."""
+    line = sorted(values)
+    place = share * (len(line) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(line) - 1)
+    return line[low] + (place - low) * (line[high] - line[low])
+
+
+def amplitude(driving, generated) -> float:
+    """95th percentile over time of the curves' norm, generated over driving; [t][k]."""
+    size = [
+        percentile([math.sqrt(sum(v * v for v in frame)) for frame in side], 0.95)
+        for side in (generated, driving)
+    ]
+    return size[0] / size[1]
+
+
+def apex_shift(driving, generated) -> int:
+    """|argmax_t <generated(t), driving(t*)> - t*|, t* the driving clip's largest frame; [t][v]."""
+    sizes = [sum(v * v for v in frame) for frame in driving]
+    apex = sizes.index(max(sizes))
+    along = [sum(a * b for a, b in zip(frame, driving[apex], strict=True)) for frame in generated]
+    return abs(along.index(max(along)) - apex)
+
+
+def leak(driving, generated) -> float:
+    """Share of energy outside the driving clip's active curves, generated minus driving; [k][t]."""
+    levels = [percentile([abs(v) for v in curve], 0.98) for curve in driving]
+    bar = max(0.005, 0.5 * max(levels))
+    shares = []
+    for side in (generated, driving):
+        energy = [sum(v * v for v in curve) for curve in side]
+        outside = sum(e for e, level in zip(energy, levels, strict=True) if level < bar)
+        shares.append(outside / sum(energy))
+    return max(0.0, shares[0] - shares[1])
+
+
+def activations(templates: np.ndarray, frame: np.ndarray, ridge: float = 0.15) -> list[float]:
+    """Non-negative ridge regression of a frame on templates (K, N), one coordinate at a time."""
+    found = [0.0] * len(templates)
+    rest = frame.astype(float).copy()
+    for _ in range(4000):
+        for k, template in enumerate(templates):
+            step = (float(template @ rest) - ridge * found[k]) / (
+                float(template @ template) + ridge
+            )
+            new = max(0.0, found[k] + step)
+            rest -= (new - found[k]) * template
+            found[k] = new
+    return found
+
+
+def f1(found: set[int], wanted: set[int]) -> float:
+    """Harmonic mean of precision and recall."""
+    hits = len(found & wanted)
+    if not hits:
+        return 0.0
+    precision, recall = hits / len(found), hits / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+def subtlety(vectors: np.ndarray, eyes: list[bool]) -> float:
+    """Longest vector of the regions that are not at the eyes."""
+    return max(
+        math.hypot(*vector)
+        for frame in vectors
+        for vector, eye in zip(frame, eyes, strict=True)
+        if not eye
+    )
+
+
+def root_mean_square(gaps) -> float:
+    """√ of the mean square of numbers in nested lists."""
+    flat = [float(v) for v in np.ravel(gaps)]
+    return math.sqrt(math.fsum(v * v for v in flat) / len(flat))
