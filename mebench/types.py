@@ -173,6 +173,7 @@ class FaceClip:
         colour: colour mode of the recording (frames always have three channels).
         apex_source: where the apex came from; "none" where there is none or nobody said.
         to_source: (2, 3) float64, maps aligned pixels to pixels of the recording.
+        label: class of the clip where the protocol recognises expressions, else empty.
     """
 
     key: str
@@ -185,6 +186,7 @@ class FaceClip:
     colour: Colour = "rgb"
     to_source: NDArray[np.float64] | None = None
     apex_source: ApexSource = "none"
+    label: str = ""
 
     def face(self, index: int = 0) -> Face:
         """Return frame `index` with the landmarks of frame 0."""

@@ -291,3 +291,23 @@ def test_leaks_are_found_and_nothing_else():
     darker = (0.8 * np.stack(copy)).astype(np.uint8)
     (line,) = leaks([face_clip("mine.9.z", 5, frames=darker)], test)
     assert line.startswith("training clip mine.9.z shows what driving clip samm.1.a shows")
+
+
+def test_augmentation_scores_what_generated_clips_teach(tiny, cache, tmp_path):
+    spec = load_protocol("augmentation").model_copy(update={"size": 64, "controls": ()})
+    roots = {name: tiny / name for name in ("casme2", "samm", "smic")}
+    data = open_protocol(spec, roots, cache=cache)
+    labels = {clip.label for clip in data.driving.values()}
+    assert labels <= {"negative", "positive", "surprise"}
+    assert len(labels) >= 2
+    folder = write(
+        tmp_path / "mine", data, frames=lambda pair, _: data.driving[pair.driving].frames
+    )
+    records, refused = score_many(
+        [folder], data, families=("recognition",), cache=cache, out=tmp_path / "scores"
+    )
+    assert not refused
+    metrics = records[0].result.metrics
+    assert {"uf1_real", "uf1_generated", "uf1_both", "uar_both"} <= set(metrics)
+    for key in ("uf1_real", "uar_both"):
+        assert 0 <= metrics[key].value <= 1, metrics[key].failed

@@ -98,6 +98,7 @@ class Composite:
         root: a folder in which the parts lie, in folders of their own or all together; None takes
             each part from the user's settings.
         options: how the parts are read; their corrections never decide who is a member.
+        places: roots of parts by data set id, before all else.
 
     Attributes:
         id: what commands call it.
@@ -114,7 +115,14 @@ class Composite:
     published: ClassVar[Mapping[tuple[str, str], int]]
     sha256: ClassVar[str | None] = None
 
-    def __init__(self, root: Path | str | None = None, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        options: Options | None = None,
+        *,
+        places: Mapping[str, Path] | None = None,
+    ) -> None:
+        self.places = dict(places or {})
         self.root = None if root is None else Path(root).expanduser()
         if self.root is not None and not self.root.is_dir():
             raise DatasetError(
@@ -147,6 +155,8 @@ class Composite:
         Raises:
             UsageError: when there is no root and no setting.
         """
+        if part in self.places:
+            return self.places[part]
         if self.root is not None:
             return part_folder(self.root, part)
         place = settings.data_root(part)
@@ -230,16 +240,20 @@ class Composite:
 
 
 def load_composite(
-    composite_id: str, root: Path | str | None = None, options: Options | None = None
+    composite_id: str,
+    root: Path | str | None = None,
+    options: Options | None = None,
+    *,
+    places: Mapping[str, Path] | None = None,
 ) -> Composite:
-    """Return a composite, its parts below `root` or at the places of the user's settings.
+    """Return a composite, its parts at `places`, below `root`, or where the user's settings say.
 
     Raises:
         UsageError: for an unknown id.
         DatasetError: when `root` is no folder.
     """
     loaded: type[Composite] = load_object(choose("composite", composite_id, COMPOSITES))
-    return loaded(root, options)
+    return loaded(root, options, places=places)
 
 
 def check_value(members: Iterable[Member]) -> str:

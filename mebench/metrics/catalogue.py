@@ -25,6 +25,7 @@ METRICS: Mapping[str, str] = {
     "identity": "mebench.metrics.identity:Identity",
     "landmarks": "mebench.metrics.landmarks:LandmarkDistance",
     "motion_distribution": "mebench.metrics.motion_distribution:MotionDistribution",
+    "recognition": "mebench.metrics.recognition:Recognition",
     "perceptual_vgg": "mebench.metrics.perceptual:PerceptualVgg",
     "perceptual_squeeze": "mebench.metrics.perceptual:PerceptualSqueeze",
     "distribution_rgb": "mebench.metrics.distribution:ColourDistribution",

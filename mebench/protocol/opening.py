@@ -91,6 +91,9 @@ def open_protocol(
         clips, prepared = work.clips(name, roots[name])
         listed += clips
         driving += prepared
+    if protocol.composite is not None:
+        driving, left = _members(protocol.composite, roots, driving)
+        listed = [clip for clip in listed if clip.key not in left]
     more: list[FaceClip] = []
     for name in protocol.train_on:
         if name in roots:
@@ -100,6 +103,24 @@ def open_protocol(
     faces = _given_faces(protocol, roots, work)
     data = _assemble(protocol, listed, driving, more, faces, _reference_of(protocol))
     return replace(data, gated=tuple(work.gated))
+
+
+def _members(
+    composite: str, roots: Mapping[str, Path], clips: Sequence[FaceClip]
+) -> tuple[list[FaceClip], set[str]]:
+    """Return the clips of a composite with their classes, and the keys of the others.
+
+    Raises:
+        DatasetError: when no clip is one of the composite.
+    """
+    from mebench.datasets.composite import load_composite
+
+    rebuilt = load_composite(composite, places=roots)
+    label_of = {member.key: rebuilt.labels[member.label] for member in rebuilt.members}
+    kept = [replace(clip, label=label_of[clip.key]) for clip in clips if clip.key in label_of]
+    if not kept:
+        raise DatasetError(f"none of {len(clips)} clips is in {composite}; check the data roots")
+    return kept, {clip.key for clip in clips if clip.key not in label_of}
 
 
 def _advice(protocol: Protocol) -> str:

@@ -60,8 +60,8 @@ class Protocol(_Part):
     Attributes:
         id: protocol id, kebab-case.
         title: one line for tables.
-        task: ``generation``, or ``recognition`` with generated clips as training data.
         dataset: data sets the driving clips come from.
+        composite: only the clips of this composite, such as ``megc2019``, with its classes.
         train_on: more data sets to learn from, without the subjects of the driving clips.
         synth: export the ``synthme`` data set is made with.
         size: side of every generated frame, pixels.
@@ -86,8 +86,8 @@ class Protocol(_Part):
 
     id: str
     title: str
-    task: Literal["generation", "recognition"] = "generation"
     dataset: tuple[str, ...]
+    composite: Literal["megc2018", "megc2019"] | None = None
     train_on: tuple[str, ...] = ()
     synth: SynthSettings = SynthSettings()
     size: int = Field(128, ge=32, le=1024)

@@ -151,7 +151,12 @@ class Engine:
         groups: list[dict[str, Any]] = [{"params": others}]
         if slow:
             groups.append({"params": slow, "factor": self.config.mask_rate})
-        return torch.optim.Adam(groups, lr=self.config.learning_rate, betas=self.config.betas)
+        return torch.optim.Adam(
+            groups,
+            lr=self.config.learning_rate,
+            betas=self.config.betas,
+            fused=self.fabric.device.type in ("cpu", "cuda"),
+        )
 
     def run(self) -> None:
         """Train to the last step.

@@ -11,6 +11,7 @@ from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from mebench.errors import MebenchError
+from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.engine import Engine, Job, Report
 from mebench.methods.fomm.training_aids import in_this_process
 
@@ -55,6 +56,8 @@ def _work(fabric: Fabric, pickled: bytes, news: Any) -> str | None:
         if fabric.global_rank == 0:
             news.put(note)
 
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     stop = threading.Event()
     # In bytes, because Fabric walks through its arguments and stops at frozen classes.
     job: Job = pickle.loads(pickled)

@@ -19,6 +19,7 @@ from mebench import spec
 from mebench.environment import process_count
 from mebench.errors import UsageError, WeightsError
 from mebench.methods.fomm import checkpoint
+from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, Engine, Job
 from mebench.methods.fomm.material import Material, prepare
@@ -73,6 +74,8 @@ class Trainer:
         """
         if not clips:
             raise UsageError("training needs at least one clip, got none")
+        if self.device == "cpu":
+            keep_freed_memory()
         world = max(process_count(), self.devices)
         share(self.config.train.batch, self.config.train.accumulate, 0, world)
         train = self.config.train
