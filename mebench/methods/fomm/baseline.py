@@ -10,7 +10,7 @@ from mebench import spec, weights
 from mebench.errors import UsageError, WeightsError
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
-from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.config import FommConfig, LossConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
@@ -64,7 +64,7 @@ class FommPrior(Baseline):
             workdir,
             device,
             seed,
-            _perceptual(losses.perceptual),
+            _perceptual(losses),
             self.jobs,
             self.devices,
         )
@@ -142,9 +142,18 @@ def _trained_configuration(found: Any, path: Path) -> FommConfig:
         raise WeightsError(f"{why}; it comes from another version, train again") from error
 
 
-def _perceptual(weight: float) -> PerceptualLoss | None:
-    if weight == 0:
+def _perceptual(losses: LossConfig) -> PerceptualLoss | None:
+    if losses.perceptual == 0:
         return None
     network = Vgg19()
-    network.load_torchvision(weights.load_state("vgg19"))
-    return PerceptualLoss([weight] * _VGG_LAYERS, network=network)
+    if losses.perceptual_network == "seeded":
+        network.load_state_dict(weights.seeded_state(network, 0))
+    else:
+        try:
+            network.load_torchvision(weights.load_state("vgg19"))
+        except WeightsError as error:
+            raise WeightsError(
+                f"{error}; or train with random filters in their place: "
+                "-s train.losses.perceptual_network=seeded"
+            ) from error
+    return PerceptualLoss([losses.perceptual] * _VGG_LAYERS, network=network)

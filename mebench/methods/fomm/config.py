@@ -117,7 +117,9 @@ class LossConfig(BaselineConfig):
     """Weights of the losses; 0 switches one off.
 
     Attributes:
-        perceptual: VGG19 features, five layers at four scales (needs its weights).
+        perceptual: VGG19 features, five layers at four scales.
+        perceptual_network: ``published`` weights, or ``seeded`` ones where those cannot be had:
+            random filters, which compare edges and blobs but nothing that VGG19 has learnt.
         gan: least-squares adversarial loss.
         feature_matching: features of the discriminator.
         equivariance_value: points under a known transform.
@@ -129,6 +131,7 @@ class LossConfig(BaselineConfig):
     """
 
     perceptual: float = Field(default=0.0, ge=0.0)
+    perceptual_network: Literal["published", "seeded"] = "published"
     gan: float = Field(default=0.0, ge=0.0)
     feature_matching: float = Field(default=0.0, ge=0.0)
     equivariance_value: float = Field(default=0.0, ge=0.0)

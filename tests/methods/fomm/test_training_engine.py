@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy import toy_clip
 
-from mebench.errors import MebenchError, UsageError
+from mebench.errors import MebenchError, UsageError, WeightsError
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.engine import Engine, Job
@@ -185,3 +185,14 @@ def test_half_precision_trains(tiny, clips, tmp_path):
     a, b = (_rows(tmp_path / name / "losses.csv")[0]["flow"] for name in ("full", "half"))
     assert a != b
     assert a == pytest.approx(b, rel=0.05)
+
+
+def test_without_vgg_weights_paper_says_what_can_be_had(tiny, clips, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEBENCH_WEIGHTS", str(tmp_path / "none"))
+    losses = tiny.model_dump()["train"]["losses"]
+    wanted = _with(tiny, steps=1, motion_first=0.0, losses={**losses, "perceptual": 10.0})
+    with pytest.raises(WeightsError, match=r"vgg19.*-s train.losses.perceptual_network=seeded"):
+        _fit(wanted, clips, tmp_path / "published")
+    seeded = {**losses, "perceptual": 10.0, "perceptual_network": "seeded"}
+    _fit(_with(tiny, steps=1, motion_first=0.0, losses=seeded), clips, tmp_path / "seeded")
+    assert _rows(tmp_path / "seeded" / "losses.csv")[0]["perceptual"] > 0
