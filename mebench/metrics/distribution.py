@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench import weights
-from mebench.io.files import atomic_path
 from mebench.metrics.base import Case, Metric, MetricInfo, Missing, Value
+from mebench.metrics.frame_sets import FrameSet, frame_set, read_set, write_set
 from mebench.metrics.frames import pixel_digest, sample_indices
 from mebench.metrics.frechet import (
-    Gaussian,
     frechet_distance,
     gaussian_distance,
     gaussian_of,
     kernel_distance,
 )
-from mebench.metrics.inception import DIMENSIONS, FidInception, as_gray, cached_features, network
+from mebench.metrics.inception import (
+    DIMENSIONS,
+    FidInception,
+    as_gray,
+    cached_features,
+    published_network,
+)
 from mebench.preprocess.parallel import each
 from mebench.types import FaceClip, Image
 
@@ -43,21 +47,6 @@ class FrameFeatures:
     generated: NDArray[np.float32]
     reference: NDArray[np.float32]
     reference_digests: tuple[str, ...]
-    lacking: str = ""
-
-
-@dataclass(frozen=True)
-class FrameSet:
-    """The other side of the distances: features (N, 2048) float32, each picture once.
-
-    Attributes:
-        features: one row a picture.
-        gaussian: fitted to them, or None with fewer than 2 rows or values that are not finite.
-        lacking: why they cannot be used, or an empty string.
-    """
-
-    features: NDArray[np.float32]
-    gaussian: Gaussian | None
     lacking: str = ""
 
 
@@ -179,7 +168,7 @@ class Distribution(Metric):
         if self.cache is not None:
             net = self._network().weights_id.rsplit(":", 1)[-1][:16]
             place = self.cache / "reference-sets" / net / f"{content}.npz"
-            kept = _read_set(place)
+            kept = read_set(place)
             if kept is not None:
                 return kept
         lacking = [why for images in chosen if (why := self._lacking(images, images))]
@@ -187,9 +176,9 @@ class Distribution(Metric):
             return FrameSet(_EMPTY, None, f"{len(lacking)} reference clips: {lacking[0]}")
         features = np.concatenate([_EMPTY, *each(self._features, chosen, jobs)])
         rows = _first_of_each([d for one in digests for d in one])
-        found = _frame_set(features[rows])
-        if place is not None and found.gaussian is not None:
-            _write_set(place, found)
+        found = frame_set(features[rows])
+        if place is not None:
+            write_set(place, found)
         return found
 
     def _lacking(self, generated: Sequence[Image], reference: Sequence[Image]) -> str:
@@ -202,8 +191,7 @@ class Distribution(Metric):
         return cached_features([self._seen(i) for i in images], self._network(), self.cache)
 
     def _network(self) -> FidInception:
-        place = "" if self.seed is not None else str(weights.path(_NAME))
-        return network(place, self.seed, self.device)
+        return published_network(self.seed, self.device)
 
 
 class ColourDistribution(Distribution):
@@ -239,12 +227,7 @@ def _sampled(clip: FaceClip, frames: int) -> list[Image]:
 
 def _paired_set(described: Sequence[FrameFeatures]) -> FrameSet:
     rows = _first_of_each([d for case in described for d in case.reference_digests])
-    return _frame_set(np.concatenate([_EMPTY, *(case.reference for case in described)])[rows])
-
-
-def _frame_set(features: NDArray[np.float32]) -> FrameSet:
-    usable = len(features) > 1 and bool(np.isfinite(features).all())
-    return FrameSet(features, gaussian_of(features) if usable else None)
+    return frame_set(np.concatenate([_EMPTY, *(case.reference for case in described)])[rows])
 
 
 def _unusable(
@@ -262,20 +245,3 @@ def _unusable(
     if any(bad):
         return f"features of {bad[0]} generated and {bad[1]} other frames are not finite"
     return ""
-
-
-def _read_set(place: Path) -> FrameSet | None:
-    try:
-        with np.load(place, allow_pickle=False) as data:
-            features, mean = data["features"], data["mean"]
-            return FrameSet(features, Gaussian(mean, data["factor"], len(features)))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # absent or damaged: computed and written again
-
-
-def _write_set(place: Path, found: FrameSet) -> None:
-    if found.gaussian is None:
-        return
-    with atomic_path(place) as temporary, temporary.open("wb") as handle:
-        mean, factor = found.gaussian.mean, found.gaussian.factor
-        np.savez(handle, features=found.features, mean=mean, factor=factor)

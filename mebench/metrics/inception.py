@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,19 +37,24 @@ class FidInception:
     """
 
     def __init__(self, seed: int | None, device: str) -> None:
+        self.seed, self.device = seed, device
+        # Where every feature is known already, the network is never built.
+        self.weights_id = weights.verify(_NAME) if seed is None else _seeded_id(seed)
+
+    @functools.cached_property
+    def blocks(self) -> torch.nn.Module:
+        """The layers up to the pooled features."""
         import torch
 
         inception = _structure()
-        if seed is None:
-            self.weights_id = weights.verify(_NAME)
-            state = weights.load_state(_NAME)
-        else:
-            state = weights.seeded_state(inception, seed)
-            self.weights_id = f"seeded:{seed}:{weights.state_sha256(state)}"
+        state = (
+            weights.load_state(_NAME)
+            if self.seed is None
+            else weights.seeded_state(inception, self.seed)
+        )
         inception.load_state_dict(state, assign=True)
         trunk = _fused(_trunk(inception).eval().requires_grad_(False))
-        self.blocks: torch.nn.Module = trunk.to(device).to(memory_format=torch.channels_last)
-        self.device = device
+        return trunk.to(self.device).to(memory_format=torch.channels_last)
 
     def features(self, image: Image) -> NDArray[np.float32]:
         """Return the pool features (2048,) of one image (H, W, 3) uint8.
@@ -59,7 +65,7 @@ class FidInception:
         import torch.nn.functional as F
 
         planes = np.ascontiguousarray(_at_most(image, _LARGEST).transpose(2, 0, 1))
-        with torch.inference_mode():
+        with _one_thread(), torch.inference_mode():
             batch = torch.from_numpy(planes)[None].to(self.device, torch.float32) / 255.0
             batch = F.interpolate(batch, (_SIZE, _SIZE), mode="bilinear", align_corners=False)
             batch = (2 * batch - 1).to(memory_format=torch.channels_last)
@@ -68,10 +74,37 @@ class FidInception:
         return found
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep to one thread: workers share the cores, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@functools.lru_cache(maxsize=4)
+def _seeded_id(seed: int) -> str:
+    return f"seeded:{seed}:{weights.state_sha256(weights.seeded_state(_structure(), seed))}"
+
+
 @functools.lru_cache(maxsize=2)
 def network(place: str, seed: int | None, device: str) -> FidInception:
     """Return the network, once a process; `place` tells one store of weights from another."""
     return FidInception(seed, device)
+
+
+def published_network(seed: int | None, device: str) -> FidInception:
+    """Return the network of the weights in the store, or of a seed, once a process.
+
+    Raises:
+        WeightsError: when the published weights are missing or damaged.
+    """
+    return network("" if seed is not None else str(weights.path(_NAME)), seed, device)
 
 
 def cached_features(

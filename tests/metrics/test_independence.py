@@ -27,7 +27,6 @@ METRICS = (
     "action_units",
     "temporal",
     "pixel",
-    "distribution",
     "motion_distribution",
     "perceptual_squeeze",
 )
@@ -94,7 +93,7 @@ def test_zip_order_of_files_jobs_and_threads_change_no_value(data, folder, tmp_p
     finally:
         torch.set_num_threads(threads[0])
         cv2.setNumThreads(threads[1])
-    assert len(first.metrics) > 20
+    assert len(first.metrics) > 15
     assert second.per_clip == first.per_clip
     assert second.pixel_digest == first.pixel_digest
     for key, one in first.metrics.items():
