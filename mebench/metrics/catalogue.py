@@ -123,7 +123,7 @@ def build_metrics(
         cache: folder for features and motions by content, or None to keep nothing.
         allow_seeded: let seeded stand-ins take the place of missing weights, as ``<key>~seeded``.
         seed: of the stand-ins.
-        flow: ``farneback``, or ``dis`` for half the cost and keys that end in ``~dis``.
+        flow: ``farneback``, or ``dis`` for two thirds of the cost and keys that end in ``~dis``.
 
     Raises:
         UsageError: for an unknown name.

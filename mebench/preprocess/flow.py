@@ -37,6 +37,7 @@ Engine = Literal["farneback", "dis"]
 _WINDOW, _POLYNOMIAL = 15, (5, 1.1)
 _COARSE_LEVELS = 2
 _ITERATIONS = 2
+_DIS_DESCENT, _DIS_REFINEMENT = 12, 2
 _TUKEY_STEPS = 6
 _TUKEY_FLOOR = 0.002
 _FIT_STRIDE = 4
@@ -252,7 +253,12 @@ def _dis(base: FloatArray, moved: FloatArray, begun: FloatArray | None) -> Float
     # DIS splits the image into one stripe a thread, so its result would depend on the machine.
     cv2.setNumThreads(1)
     try:
-        solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        if begun is None:
+            solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        else:
+            solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            solver.setGradientDescentIterations(_DIS_DESCENT)
+            solver.setVariationalRefinementIterations(_DIS_REFINEMENT)
         return np.asarray(solver.calc(images[0], images[1], nothing), np.float32)
     finally:
         cv2.setNumThreads(threads)

@@ -20,6 +20,7 @@ from mebench.preprocess.region_motion import MotionField, RegionMotion, dense_mo
 from mebench.types import FaceClip, Frames
 
 _VERSION = "region-motion/2"
+_ENGINES: dict[Engine, str] = {"farneback": "farneback", "dis": "dis/2"}
 
 
 def motion_key(
@@ -28,7 +29,7 @@ def motion_key(
     """Return the sha256 of all that a `RegionMotion` depends on."""
     digest = hashlib.sha256()
     points = np.ascontiguousarray(landmarks, dtype=np.float64)
-    header = f"{_VERSION} {flow} {float(fps)!r} {tuple(frames.shape)} {cv2.__version__}"
+    header = f"{_VERSION} {_ENGINES[flow]} {float(fps)!r} {tuple(frames.shape)} {cv2.__version__}"
     digest.update(header.encode())
     digest.update(points.tobytes())
     for frame in frames:
@@ -47,7 +48,7 @@ class MotionCache:
 
     Args:
         folder: where results are kept between runs, or None for memory only.
-        flow: ``farneback`` or ``dis`` (half the cost, a little noisier).
+        flow: ``farneback`` or ``dis`` (two thirds of the cost, a little noisier).
         size: results held in memory.
     """
 

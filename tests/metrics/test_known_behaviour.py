@@ -46,11 +46,15 @@ def score(right) -> Score:
     store = MotionCache()
     metrics = (ActionUnitConsistency(store=store), TrueMotion(store=store))
 
-    def values(frames: np.ndarray) -> dict:
+    def case(frames: np.ndarray) -> Case:
         face = Face(frames[0], right.landmarks[0])
-        case = Case(Pair("face", "clip"), frames, face, clip, Reference(right.frames, right.flow))
-        return {k: v for m in metrics for k, v in m.clip_values(m.describe(case)).items()}
+        return Case(Pair("face", "clip"), frames, face, clip, Reference(right.frames, right.flow))
 
+    def values(frames: np.ndarray) -> dict:
+        one = case(frames)
+        return {k: v for m in metrics for k, v in m.clip_values(m.describe(one)).items()}
+
+    values.case = case
     return values
 
 
@@ -115,3 +119,17 @@ def test_time_matters(score, right, oracle):
     delayed = score(late)
     assert delayed["au_consistency"] < oracle["au_consistency"] - 0.3
     assert delayed["apex_error_ms"] > oracle["apex_error_ms"]
+
+
+def test_the_fast_flow_says_the_same_in_its_own_columns(score, right, oracle):
+    store = MotionCache(flow="dis")
+    metric = ActionUnitConsistency(store=store)
+
+    def fast(frames: np.ndarray) -> dict:
+        return dict(metric.clip_values(metric.describe(score.case(frames))))
+
+    good, other = fast(right.frames), fast(film("12").frames)
+    assert not set(good) & set(oracle)
+    assert good["au_consistency~dis"] == pytest.approx(oracle["au_consistency"], abs=0.1)
+    assert good["au_amplitude~dis"] == pytest.approx(oracle["au_amplitude"], rel=0.3)
+    assert other["au_consistency~dis"] < 0.44
