@@ -41,7 +41,7 @@ class ScoringOptions:
         jobs: worker processes.
         allow_seeded: run network metrics with seeded stand-ins where weights are missing.
         seed: seed of stand-ins and bootstraps.
-        flow: ``farneback``, or ``dis``: half the cost, in columns of its own (``~dis``).
+        flow: ``farneback``, or ``dis``: faster, in columns of its own (``~dis``).
     """
 
     metrics: tuple[str, ...]
