@@ -41,7 +41,7 @@ def test_every_shipped_family_is_built_and_every_key_can_be_read(tmp_path, monke
     headline = [key for key, info in infos.items() if info.headline]
     motion = ["au_consistency", "flow_epe_px", "au_curve_rmse_iod"]
     assert [key for key in headline if key in motion] == motion
-    assert [key for key in headline if key.endswith("~dis")] == [f"{key}~dis" for key in motion]
+    assert {f"{key}~dis" for key in motion} < set(headline)
     for key, info in infos.items():
         assert info.title
         assert info.low < info.high
