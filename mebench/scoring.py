@@ -90,6 +90,9 @@ def score_submission(
     )
     groups = [data.group(pair) for pair in pairs]
     parts = [data.part(pair) for pair in pairs]
+    if data.protocol.fid_reference == "data":
+        clips = data.clips()
+        families = [family.with_reference_set(clips, options.jobs) for family in families]
     for number, family in enumerate(families):
         described = [values[number] for _, values, _ in measured]
         add_clip_values(row, family, pairs, described, groups, options.seed)

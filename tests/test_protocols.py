@@ -25,6 +25,7 @@ from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import write_manifest, write_output
 from mebench.submission.validate import open_submission
 from mebench.types import FaceClip
+from tests.makers import tiny_protocol
 
 SMALL = {"size": 64, "metrics": ("pixel", "temporal"), "rank_by": "onset_fidelity"}
 
@@ -311,3 +312,32 @@ def test_augmentation_scores_what_generated_clips_teach(tiny, cache, tmp_path):
     assert {"uf1_real", "uf1_generated", "uf1_both", "uar_both"} <= set(metrics)
     for key in ("uf1_real", "uar_both"):
         assert 0 <= metrics[key].value <= 1, metrics[key].failed
+
+
+def test_fid_is_against_all_clips_of_the_data(tiny, cache, tmp_path):
+    """``fid_reference: data`` looks at other frames than the case's own."""
+    spec = load_protocol("megc2021").model_copy(update={"size": 64, "controls": ()})
+    data = open_protocol(spec, {"megc2021": tiny}, cache=cache).some(3)
+    folder = write(tmp_path / "mine", data)
+    counts = {}
+    for chosen in ("data", "case"):
+        changed = replace(
+            data, protocol=spec.model_copy(update={"fid_reference": chosen, "id": spec.id})
+        )
+        records, _ = score_many(
+            [folder], changed, families=("distribution",), cache=cache, out=tmp_path / chosen
+        )
+        metrics = records[0].result.metrics
+        assert metrics["fid~seeded"].value > 0
+        counts[chosen] = metrics["fid_reference_frames"].value
+    assert counts["data"] > counts["case"] > 0
+
+
+def test_the_fast_flow_has_its_own_column(tiny, tmp_path):
+    spec = tmp_path / "mine.yaml"
+    spec.write_text(tiny_protocol("action_units", "au_consistency", "copy-template"))
+    settings = RunSettings("linear-warp", str(spec), preset="default", limit=1, flow="dis")
+    place = Place(tmp_path / "run", tmp_path / "cache", {"synthme": tiny})
+    metrics = run_baseline(settings, place).record.result.metrics
+    assert "au_consistency~dis" in metrics
+    assert "au_consistency" not in metrics

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from mebench.cli.options import data_roots, device_of, job_count, pairs_of
+from mebench.cli.options import Choice, data_roots, device_of, job_count, pairs_of
 from mebench.cli.progress import console_progress
 
 
@@ -33,6 +34,13 @@ def run() -> None:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything."
 )
+@click.option(
+    "--flow",
+    type=Choice(["farneback", "dis"]),
+    default="farneback",
+    show_default=True,
+    help="Flow of the motion metrics; dis is quicker and has columns of its own.",
+)
 @click.option("-s", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
 @click.option("--pairs", type=click.IntRange(min=1), help="Only the first N pairs (a quick look).")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: all CPUs.")
@@ -48,6 +56,7 @@ def baseline(
     device: str | None,
     devices: int,
     seed: int,
+    flow: Literal["farneback", "dis"],
     overrides: tuple[str, ...],
     pairs: int | None,
     jobs: int | None,
@@ -77,6 +86,7 @@ def baseline(
         overrides=pairs_of(overrides, "-s"),
         limit=pairs,
         checkpoint=checkpoint,
+        flow=flow,
     )
     place = Place(
         out=out or default_out(chosen),

@@ -72,6 +72,13 @@ class ProtocolData:
             )
         return self.folds[0].train
 
+    def clips(self) -> list[FaceClip]:
+        """Return every prepared clip once: driving clips, then those that are learnt from."""
+        found = dict(self.driving)
+        for fold in self.folds:
+            found.update({clip.key: clip for clip in fold.train})
+        return list(found.values())
+
     def group(self, pair: Pair) -> str:
         """Return the driving clip's subject, the unit of bootstraps."""
         return self.driving[pair.driving].subject

@@ -75,6 +75,8 @@ class Protocol(_Part):
         max_pairs: at most so many pairs, spread evenly over the driving subjects; None for all.
         landmarks: who finds the points; None takes given ones where there are any, else dlib.
         reference: the right answer: rendered ``truth``, the ``driving`` clip itself, or ``none``.
+        fid_reference: other side of FID: ``case`` (the reference frames of each output, else its
+            driving frames) or ``data`` (frames of all clips of the protocol's data sets).
         metrics: metric families, in table order.
         rank_by: key of the metric rows are ranked by.
         controls: rows mebench computes itself.
@@ -100,6 +102,7 @@ class Protocol(_Part):
     max_pairs: int | None = Field(None, ge=1)
     landmarks: Literal["given", "dlib", "fan", "fan-dlib"] | None = None
     reference: Literal["truth", "driving", "none"] = "none"
+    fid_reference: Literal["case", "data"] = "case"
     metrics: tuple[str, ...]
     rank_by: str
     controls: tuple[str, ...] = ()

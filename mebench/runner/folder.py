@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mebench.errors import UsageError, WeightsError
 from mebench.io.files import sha256_file, write_json
@@ -26,6 +26,7 @@ class RunSettings:
         seed: seed of everything.
         overrides: ``key=value`` settings over the preset.
         limit: only the first so many pairs (a quick look), None for all.
+        flow: flow of the motion metrics, ``farneback``, or ``dis``, which is quicker.
         checkpoint: networks that are taken as they are instead of training, None to train.
     """
 
@@ -36,6 +37,7 @@ class RunSettings:
     overrides: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     checkpoint: str | None = None
+    flow: Literal["farneback", "dis"] = "farneback"
 
     @property
     def checkpoint_digest(self) -> str | None:
