@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mebench.errors import UsageError, did_you_mean
 
 Statistic = Literal["mean", "median"]
+Method = Literal["percentile", "bca"]
 _BLOCK = 200
 
 
@@ -55,8 +56,9 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
     statistic: Statistic = "mean",
+    method: Method = "percentile",
 ) -> Interval | None:
-    """Return the ends of the percentile bootstrap interval, resampling whole groups.
+    """Return the ends of a bootstrap interval, resampling whole groups.
 
     None below 2 groups: one subject says nothing about others.
 
@@ -67,15 +69,21 @@ def bootstrap_interval(
         resamples: bootstrap samples.
         seed: of the resampling; equal input and seed give equal ends.
         statistic: ``mean`` or ``median``.
+        method: ``percentile``, or ``bca``, corrected for bias and for skew by leaving each group
+            out; where all groups agree there is nothing to correct.
 
     Raises:
-        UsageError: for non-finite values, unequal lengths or an unknown statistic.
-    Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 3.8.
+        UsageError: for non-finite values, unequal lengths or an unknown statistic or method.
+    Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 3.8; Efron,
+        Better bootstrap confidence intervals, JASA 1987 (BCa).
     """
     data, codes, count = _grouped(values, groups)
     if statistic not in ("mean", "median"):
         hint = did_you_mean(statistic, ("mean", "median"))
         raise UsageError(f"unknown statistic '{statistic}'.{hint}")
+    if method not in ("percentile", "bca"):
+        hint = did_you_mean(method, ("percentile", "bca"))
+        raise UsageError(f"unknown method '{method}'.{hint}")
     if not 0.0 < level < 1.0 or resamples < 1:
         raise UsageError(f"expected 0 < level < 1 and resamples >= 1, got {level}, {resamples}")
     if count < 2:
@@ -88,8 +96,36 @@ def bootstrap_interval(
         members = [data[codes == g] for g in range(count)]
         drawn = np.array([np.median(np.concatenate([members[g] for g in d])) for d in draws])
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    shares = (tail, 1.0 - tail)
+    if method == "bca":
+        shares = _bca_shares(data, codes, count, drawn, statistic, shares)
+    low, high = np.quantile(drawn, shares)
     return float(low), float(high)
+
+
+def _bca_shares(
+    data: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    count: int,
+    drawn: NDArray[np.float64],
+    statistic: Statistic,
+    shares: tuple[float, float],
+) -> tuple[float, float]:
+    """Return the shares of the bootstrap distribution that a corrected interval ends at."""
+    from scipy.stats import norm
+
+    function = np.mean if statistic == "mean" else np.median
+    below = float(np.mean(drawn < function(data)) + np.mean(drawn <= function(data))) / 2
+    left_out = np.array([float(function(data[codes != group])) for group in range(count)])
+    gaps = left_out.mean() - left_out
+    spread = float(np.sum(gaps**2))
+    if spread == 0.0 or not 0.0 < below < 1.0:
+        return shares
+    bias = float(norm.ppf(below))
+    skew = float(np.sum(gaps**3)) / (6.0 * spread**1.5)
+    ends = [bias + float(norm.ppf(share)) for share in shares]
+    low, high = (float(norm.cdf(bias + end / (1.0 - skew * end))) for end in ends)
+    return low, high
 
 
 def paired_difference(
@@ -156,6 +192,73 @@ def ranks_with_ties(
             leader, rank = value, position
         ranks[index] = rank
     return ranks
+
+
+def ranks_by_interval(
+    columns: Sequence[Sequence[float | None]],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    higher_is_better: bool,
+    seed: int = 0,
+) -> list[int | None]:
+    """Return ranks by mean, 1 for the best; rows that are not told apart share a place.
+
+    Two columns are told apart when the 95 % interval of their paired difference leaves out 0. A
+    column is compared with the best of the place above it, over the pairs that both have; one
+    without values has no rank.
+
+    Raises:
+        UsageError: for columns of unequal length.
+    """
+    if len({len(column) for column in columns}) > 1:
+        raise UsageError("columns of unequal length cannot be ranked on the same pairs")
+    sign = -1.0 if higher_is_better else 1.0
+    means: list[tuple[float, int]] = []
+    for index, column in enumerate(columns):
+        kept = [value for value in column if value is not None]
+        if kept:
+            means.append((sign * float(np.mean(kept)), index))
+    ranks: list[int | None] = [None] * len(columns)
+    leader = rank = -1
+    for position, (_, index) in enumerate(sorted(means), start=1):
+        if leader < 0 or _told_apart(columns[leader], columns[index], groups, seed):
+            leader, rank = index, position
+        ranks[index] = rank
+    return ranks
+
+
+def _told_apart(
+    a: Sequence[float | None],
+    b: Sequence[float | None],
+    groups: Sequence[Hashable] | None,
+    seed: int,
+) -> bool:
+    names = range(len(a)) if groups is None else groups
+    both = [
+        (x, y, g) for x, y, g in zip(a, b, names, strict=True) if x is not None and y is not None
+    ]
+    if not both:
+        return True
+    gaps = [x - y for x, y, _ in both]
+    interval = bootstrap_interval(gaps, [g for _, _, g in both], seed=seed)
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p values that hold for all comparisons together; None stays and counts for nothing.
+
+    Source: Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 1979.
+
+    >>> holm([0.01, None, 0.04, 0.03])
+    [0.03, None, 0.06, 0.06]
+    """
+    present = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    found: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for place, (p, index) in enumerate(present):
+        highest = max(highest, min(1.0, p * (len(present) - place)))
+        found[index] = highest
+    return found
 
 
 def _grouped(

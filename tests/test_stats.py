@@ -149,3 +149,49 @@ def test_ranks_share_ties_and_skip_after_them():
 def test_near_values_tie_within_the_tolerance_of_the_best_of_them():
     values = [1.00, 0.99, 0.985, 0.50]
     assert ranks_with_ties(values, higher_is_better=True, tolerance=0.012) == [1, 1, 3, 4]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bca_is_that_of_scipy_where_every_value_is_its_own_group(seed):
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(seed).exponential(1.0, 25)
+    ours = bootstrap_interval(values, resamples=20000, method="bca")
+    theirs = bootstrap(
+        (values,), np.mean, n_resamples=20000, method="BCa", random_state=seed
+    ).confidence_interval
+    spread = theirs.high - theirs.low
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.04 * spread)
+    plain = bootstrap_interval(values, resamples=20000)
+    assert ours[0] > plain[0]
+    assert ours[1] > plain[1]
+
+
+def test_bca_of_groups_equals_its_definition():
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(9), rng.integers(1, 5, 9))
+    values = rng.exponential(1.0, 9)[groups] + rng.normal(0, 0.1, len(groups))
+    draw = np.random.default_rng(7)
+    means = []
+    for _ in range(4000):
+        chosen = draw.integers(0, 9, 9)
+        means.append(np.concatenate([values[groups == g] for g in chosen]).mean())
+    means = np.array(means)
+    bias = norm.ppf((np.mean(means < values.mean()) + np.mean(means <= values.mean())) / 2)
+    without = np.array([values[groups != g].mean() for g in range(9)])
+    gaps = without.mean() - without
+    skew = (gaps**3).sum() / (6 * (gaps**2).sum() ** 1.5)
+    ends = []
+    for share in (0.025, 0.975):
+        z = bias + norm.ppf(share)
+        ends.append(np.quantile(means, norm.cdf(bias + z / (1 - skew * z))))
+    ours = bootstrap_interval(values, groups.tolist(), resamples=40000, method="bca")
+    assert ours == pytest.approx(ends, abs=0.06 * (ends[1] - ends[0]))
+
+
+def test_bca_of_equal_values_is_a_point():
+    assert bootstrap_interval([0.5] * 6, method="bca") == (0.5, 0.5)
+    with pytest.raises(UsageError, match="Did you mean 'bca'"):
+        bootstrap_interval([1.0, 2.0], method="bcaa")

@@ -24,6 +24,7 @@ INTERRUPTED = 130
         "generate": ("mebench.cli.generate:generate", "Make any photo show any clip's motion."),
         "score": ("mebench.cli.score:score", "Score one submission or a folder of many."),
         "table": ("mebench.cli.table:table", "Turn records into a table for a paper."),
+        "compare": ("mebench.cli.compare:compare", "Are two results different, or is it chance?"),
         "data": ("mebench.cli.groups:data", "Make, check, index, prepare and show data sets."),
         "submission": ("mebench.cli.submission:submission", "Validate and pack submissions."),
         "weights": ("mebench.cli.weights:weights", "Published network weights."),
