@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 
+import torch
+
 _SETTINGS = (
     (-3, "MALLOC_MMAP_THRESHOLD_", 1 << 30),
     (-1, "MALLOC_TRIM_THRESHOLD_", 2**31 - 1),
@@ -21,12 +23,13 @@ def keep_freed_memory() -> bool:
     than some of its layers. Results are the same. Call it before threads that compute are started:
     a thread keeps the arena that it has. The setting holds for the process and cannot be taken
     back; afterwards the process keeps the memory of its peak. A setting whose environment variable
-    is there, or any in ``GLIBC_TUNABLES``, is the user's and stays. Does nothing without glibc.
+    is there, or any in ``GLIBC_TUNABLES``, is the user's and stays. Does nothing without glibc, and
+    where PyTorch computes on several threads, which then wait for each other longer than it saves.
 
     Returns:
         Whether anything was set.
     """
-    library = _glibc()
+    library = _glibc() if torch.get_num_threads() == 1 else None
     if library is None or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", ""):
         return False
     taken = [library.mallopt(number, value) for number, name, value in _SETTINGS if not _set(name)]
