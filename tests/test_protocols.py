@@ -204,7 +204,8 @@ def test_a_run_trains_once_a_fold(tiny, tmp_path):
         "templates: self\nreference: driving\nmetrics: [pixel]\nrank_by: psnr_db\n"
         "controls: [oracle, copy-template]\n"
     )
-    settings = RunSettings("fomm-prior", str(spec), overrides={"train.steps": "1"})
+    quick = {"train.steps": "1", "train.rehearsals": "0"}
+    settings = RunSettings("fomm-prior", str(spec), overrides=quick)
     place = Place(tmp_path / "run", tmp_path / "cache", {"samm": tiny / "samm"})
     record = run_baseline(settings, place).record
     folds = record.made_by["folds"]

@@ -17,6 +17,8 @@ from mebench.runner.outputs import Place
 from mebench.runner.run import run_baseline
 from tests.makers import tiny_protocol
 
+QUICK = {"train.steps": "3", "train.rehearsals": "2"}
+
 
 @pytest.fixture(scope="module")
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,6 +32,7 @@ def trained(protocol: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory
     out = tmp_path_factory.mktemp("train") / "out"
     arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "quick"]
     arguments += ["--data", f"synthme={tiny}", "--out", str(out), "-s", "train.steps=3"]
+    arguments += ["-s", "train.rehearsals=2"]
     assert _run([*arguments, "--jobs", "1", "--device", "cpu"], debug=False) == 0
     return out
 
@@ -37,7 +40,7 @@ def trained(protocol: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory
 def test_training_alone_and_a_run_with_its_checkpoint_make_the_trained_run(
     trained, protocol, tiny, tmp_path
 ):
-    settings = RunSettings("fomm-prior", str(protocol), overrides={"train.steps": "3"}, limit=1)
+    settings = RunSettings("fomm-prior", str(protocol), overrides=QUICK, limit=1)
     roots = {"synthme": tiny}
     whole = run_baseline(settings, Place(tmp_path / "whole", tmp_path / "cache", roots)).record
     model = trained / "model.pt"
@@ -65,6 +68,7 @@ def test_the_same_command_again_changes_nothing(trained, protocol, tiny, capsys)
     before = torch.load(trained / "model.pt", weights_only=True)["generator"]
     arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "quick"]
     arguments += ["--data", f"synthme={tiny}", "--out", str(trained), "-s", "train.steps=3"]
+    arguments += ["-s", "train.rehearsals=2"]
     assert _run([*arguments, "--jobs", "1", "--device", "cpu"], debug=False) == 0
     after = torch.load(trained / "model.pt", weights_only=True)["generator"]
     assert all(torch.equal(before[name], after[name]) for name in before)
