@@ -21,7 +21,7 @@ LEVELS = [
     {"metrics", "protocol", "record", "stats", "comparison"},
     {"submission", "methods"},
     {"scoring", "aggregate"},
-    {"runner", "scorer", "generate", "report", "rating"},
+    {"runner", "scorer", "generate", "report", "rating", "calibration"},
     {"cli"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
