@@ -1,1 +1,1 @@
-"""Are the metrics what they say: answers spoilt in known ways, and what each value makes of them."""
+"""Are the metrics what they say: right answers spoilt in known ways, and how values take it."""
