@@ -13,6 +13,9 @@ from mebench.metrics.base import Metric, MetricInfo, Missing, Value
 from mebench.record import MethodRow, MetricResult
 from mebench.types import Pair
 
+INTERVALS = "95 % BCa bootstrap over driving subjects"
+"""How the interval of a mean is made; a record says it."""
+
 
 def add_clip_values(
     row: MethodRow,
@@ -54,7 +57,9 @@ def _mean(
     if kept:
         numbers = np.array([value for value, _ in kept], dtype=np.float64)
         result.value = float(numbers.mean())
-        result.ci95 = bootstrap_interval(numbers, [group for _, group in kept], seed=seed)
+        result.ci95 = bootstrap_interval(
+            numbers, [group for _, group in kept], seed=seed, method="bca"
+        )
     return result
 
 

@@ -96,6 +96,7 @@ class Record(_Strict):
         weights: network weights in use: sha256, or ``seeded:...`` for stand-ins.
         made_by: config, seed, preset and training clips, when mebench made the submission.
         groups: subject of the driving clip by pair: the unit of bootstraps.
+        intervals: how intervals were made; empty in older records, whose are percentiles.
         digest: sha256 over everything but time and place.
     """
 
@@ -107,6 +108,7 @@ class Record(_Strict):
     weights: dict[str, str] = Field(default_factory=dict)
     made_by: dict[str, Any] = Field(default_factory=dict)
     groups: dict[str, str] = Field(default_factory=dict)
+    intervals: str = ""
     status: Status = "verified"
     notes: list[str] = Field(default_factory=list)
     created: str = ""
@@ -119,6 +121,8 @@ class Record(_Strict):
     def content(self) -> dict[str, Any]:
         """Return the record without time and place: what two equal runs share."""
         data = self.model_dump(mode="json", by_alias=True)
+        if not self.intervals:
+            del data["intervals"]  # the digests of older records hold
         return {key: value for key, value in data.items() if key not in _TIME_AND_PLACE}
 
     def save(self, path: Path) -> None:

@@ -7,11 +7,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from mebench import environment
+from mebench.aggregate import INTERVALS
 from mebench.errors import SubmissionError
 from mebench.io.files import write_json
 from mebench.preprocess.flow import Engine
 from mebench.protocol.data import ProtocolData
 from mebench.record import ProtocolStamp, Record
+from mebench.report.curves import write_curves
 from mebench.runner.run import dataset_stamp
 from mebench.scoring import ScoringOptions, requirement_of, score_submission, weights_in_use
 from mebench.submission.manifest import MANIFEST
@@ -54,10 +56,14 @@ def score_many(
     device: str = "cpu",
     jobs: int = 1,
     flow: Engine = "farneback",
+    curves: bool = False,
     out: Path,
     progress: Progress | None = None,
 ) -> tuple[list[Record], dict[str, str]]:
-    """Score submissions and write ``<out>/<name>.json`` for each; return records and refusals."""
+    """Score submissions and write ``<out>/<name>.json`` for each; return records and refusals.
+
+    With `curves`, the AU curves of every pair go into ``<out>/<name>.curves.csv``.
+    """
     options = ScoringOptions(metrics=families, cache=cache, device=device, jobs=jobs, flow=flow)
     records: list[Record] = []
     refused: dict[str, str] = {}
@@ -76,12 +82,15 @@ def score_many(
             dataset=dataset_stamp(data),
             weights=weights_in_use(options),
             groups={pair.key: data.group(pair) for pair in data.pairs},
+            intervals=INTERVALS,
             status="partial" if submission.missing else "verified",
             notes=["frames were converted from a lossy form"] if submission.manifest.lossy else [],
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             environment=environment.describe(device),
         )
         record.save(out / f"{name}.json")
+        if curves:
+            write_curves(out / f"{name}.curves.csv", submission, data, options)
         records.append(record)
     write_json(out / "report.json", {"scored": [r.result.id for r in records], "refused": refused})
     return records, refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ class PairedDifference:
 
     Attributes:
         mean: mean of a - b.
-        interval: bootstrap interval of the mean over groups, None below 2 groups.
+        interval: BCa interval of the mean over groups, None below 2 groups.
         p_value: two-sided sign-flip permutation test of the groups' mean differences.
         p_wilcoxon: two-sided Wilcoxon signed-rank test of the same; None when all are zero.
         effect: mean difference of the groups over their standard deviation (Cohen's d_z), or None.
@@ -112,8 +113,7 @@ def _bca_shares(
     shares: tuple[float, float],
 ) -> tuple[float, float]:
     """Return the shares of the bootstrap distribution that a corrected interval ends at."""
-    from scipy.stats import norm
-
+    norm = NormalDist()
     function = np.mean if statistic == "mean" else np.median
     below = float(np.mean(drawn < function(data)) + np.mean(drawn <= function(data))) / 2
     left_out = np.array([float(function(data[codes != group])) for group in range(count)])
@@ -121,10 +121,10 @@ def _bca_shares(
     spread = float(np.sum(gaps**2))
     if spread == 0.0 or not 0.0 < below < 1.0:
         return shares
-    bias = float(norm.ppf(below))
+    bias = norm.inv_cdf(below)
     skew = float(np.sum(gaps**3)) / (6.0 * spread**1.5)
-    ends = [bias + float(norm.ppf(share)) for share in shares]
-    low, high = (float(norm.cdf(bias + end / (1.0 - skew * end))) for end in ends)
+    ends = [bias + norm.inv_cdf(share) for share in shares]
+    low, high = (norm.cdf(bias + end / (1.0 - skew * end)) for end in ends)
     return low, high
 
 
@@ -150,7 +150,9 @@ def paired_difference(
     if len(a) != len(b):
         raise UsageError(f"paired values differ in number: {len(a)} and {len(b)}")
     data, codes, count = _grouped(np.subtract(a, b), groups)
-    interval = bootstrap_interval(data, groups, level=level, resamples=resamples, seed=seed)
+    interval = bootstrap_interval(
+        data, groups, level=level, resamples=resamples, seed=seed, method="bca"
+    )
     means = np.bincount(codes, data, count) / np.bincount(codes, minlength=count)
     p_value = p_wilcoxon = effect = None
     if count >= 2:
@@ -240,7 +242,7 @@ def _told_apart(
     if not both:
         return True
     gaps = [x - y for x, y, _ in both]
-    interval = bootstrap_interval(gaps, [g for _, _, g in both], seed=seed)
+    interval = bootstrap_interval(gaps, [g for _, _, g in both], seed=seed, method="bca")
     return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mebench.errors import UsageError, did_you_mean
 from mebench.report import escape
-from mebench.report.rows import Cell, Column, Table
+from mebench.report.rows import Cell, Column, Row, Table
 
 DASH = "--"
 
@@ -65,7 +65,7 @@ def _markdown(table: Table, ci: bool) -> str:
 
 def _latex(table: Table, ci: bool) -> str:
     arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "": ""}
-    head = ["Method"]
+    head = ["Method", *(["Rank"] if table.ranked_by else [])]
     for column in table.columns:
         unit = f" ({escape.latex(column.unit)})" if column.unit else ""
         head.append(f"{escape.latex(column.title)}{unit} {arrows[column.arrow]}".strip())
@@ -74,7 +74,7 @@ def _latex(table: Table, ci: bool) -> str:
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escape.latex(table.caption)}}}",
-        rf"  \begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        rf"  \begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         r"    \toprule",
         "    " + " & ".join(head) + r" \\",
         r"    \midrule",
@@ -85,7 +85,8 @@ def _latex(table: Table, ci: bool) -> str:
             lines.append(r"    \midrule")
         was_control = row.control
         cells = [_latex_cell(row.cells[c.key], c, ci) for c in table.columns]
-        lines.append("    " + " & ".join([escape.latex(row.title), *cells]) + r" \\")
+        line = [escape.latex(row.title), *_place(table, row), *cells]
+        lines.append("    " + " & ".join(line) + r" \\")
     lines += [r"    \bottomrule", r"  \end{tabular}", r"  \par\smallskip\footnotesize"]
     lines += [f"  {escape.latex(note)}\\\\" for note in table.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
@@ -108,12 +109,13 @@ def _latex_cell(cell: Cell, column: Column, ci: bool) -> str:
 def _csv(table: Table, ci: bool) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head = ["method", "title", "control"]
+    head = ["method", "title", "control", "rank"]
     for column in table.columns:
         head += [column.key, f"{column.key}:low", f"{column.key}:high", f"{column.key}:n"]
     writer.writerow(head)
     for row in table.rows:
-        line: list[object] = [escape.csv(row.id), escape.csv(row.title), int(row.control)]
+        rank = "" if row.rank is None else row.rank
+        line: list[object] = [escape.csv(row.id), escape.csv(row.title), int(row.control), rank]
         for column in table.columns:
             cell = row.cells[column.key]
             low, high = cell.ci95 or (None, None)
@@ -126,12 +128,14 @@ def _json(table: Table, ci: bool) -> str:
     data = {
         "caption": table.caption,
         "notes": table.notes,
+        "ranked_by": table.ranked_by,
         "columns": [vars(column) for column in table.columns],
         "rows": [
             {
                 "id": row.id,
                 "title": row.title,
                 "control": row.control,
+                "rank": row.rank,
                 "cells": {key: vars(cell) for key, cell in row.cells.items()},
             }
             for row in table.rows
@@ -141,7 +145,7 @@ def _json(table: Table, ci: bool) -> str:
 
 
 def _headers(table: Table, clean: Callable[[str], str]) -> list[str]:
-    heads = [clean("method")]
+    heads = [clean("method"), *(["rank"] if table.ranked_by else [])]
     for column in table.columns:
         unit = f" ({column.unit})" if column.unit else ""
         heads.append(clean(f"{column.title}{unit}") + (f" {column.arrow}" if column.arrow else ""))
@@ -154,7 +158,7 @@ def _body(
     body = []
     for row in table.rows:
         name = clean(row.title) + (" (control)" if row.control else "")
-        line = [name]
+        line = [name, *_place(table, row)]
         for column in table.columns:
             cell = row.cells[column.key]
             text = number(cell, column, ci=ci)
@@ -163,8 +167,15 @@ def _body(
     return body
 
 
+def _place(table: Table, row: Row) -> list[str]:
+    """Return the cell of the rank column, or nothing where the table has none."""
+    if not table.ranked_by:
+        return []
+    return ["" if row.rank is None else str(row.rank)]
+
+
 def _align(table: Table) -> list[str]:
-    return ["left", *["right"] * len(table.columns)]
+    return ["left", *["right"] * (len(table.columns) + bool(table.ranked_by))]
 
 
 def _plain(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from mebench.comparison import training_effect
 from mebench.errors import UsageError, did_you_mean
 from mebench.record import MethodRow, MetricResult, Record
+from mebench.report.ranking import RULE, places, rank_key
 
 Mark = Literal["best", "second"]
 _IMAGE_QUALITY = ("psnr_db",)
@@ -44,23 +45,28 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method or control."""
+    """One method or control; `rank` is None where it has no place."""
 
     id: str
     title: str
     control: bool
     cells: dict[str, Cell]
     marks: tuple[str, ...] = ()
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, rows and what must be said below them."""
+    """Columns, rows and what must be said below them.
+
+    `ranked_by` is the metric of the rows' ranks, empty where fewer than two methods have one.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...] = field(default=())
+    ranked_by: str = ""
 
 
 def build_table(
@@ -89,6 +95,9 @@ def build_table(
             raise UsageError(f"unknown metric '{key}'.{did_you_mean(key, known)}")
     if sort is not None:
         rows = _sorted(rows, sort, known[sort].higher_is_better)
+    by = rank_key(known, keys, sort)
+    ranks = _ranks(records, by)
+    ranked_by = by if by is not None and ranks else ""
     marks = {key: _best_two([row for row, control in rows if not control], key) for key in keys}
     return Table(
         columns=tuple(_column(key, known[key], rows) for key in keys),
@@ -98,12 +107,27 @@ def build_table(
                 title=row.title,
                 control=control,
                 cells={key: _cell(row, key, {} if control else marks[key]) for key in keys},
+                rank=None if control else ranks.get(id(row)),
             )
             for row, control in rows
         ),
         caption=caption or _caption(records[0]),
-        notes=tuple(_notes(records, [row for row, _ in rows], keys)),
+        notes=(
+            *((f"rank: by {known[ranked_by].title}; {RULE}.",) if ranked_by else ()),
+            *_notes(records, [row for row, _ in rows], keys),
+        ),
+        ranked_by=ranked_by,
     )
+
+
+def _ranks(records: Sequence[Record], key: str | None) -> dict[int, int]:
+    """Return the ranks of the records' own rows, by the rows' identity."""
+    found = [None] * len(records) if key is None else places(records, key)
+    return {
+        id(record.result): rank
+        for record, rank in zip(records, found, strict=True)
+        if rank is not None
+    }
 
 
 def _require_comparable(records: Sequence[Record]) -> None:
@@ -175,8 +199,12 @@ def _caption(record: Record) -> str:
     data = record.dataset
     return (
         f"{record.protocol.id}: {data.pairs} pairs, driving clips of {data.driving_subjects} "
-        "subjects that training never saw. Mean with 95 % bootstrap interval over subjects."
+        f"subjects that training never saw. Mean with {_how(record)}."
     )
+
+
+def _how(record: Record) -> str:
+    return record.intervals or "95 % percentile bootstrap over driving subjects"
 
 
 def _counts(rows: Sequence[MethodRow], keys: Sequence[str]) -> str:
@@ -197,6 +225,8 @@ def _counts(rows: Sequence[MethodRow], keys: Sequence[str]) -> str:
 
 def _notes(records: Sequence[Record], rows: Sequence[MethodRow], keys: Sequence[str]) -> list[str]:
     notes = [_counts(rows, keys)]
+    if len({record.intervals for record in records}) > 1:
+        notes += [f"intervals of {record.result.id}: {_how(record)}" for record in records]
     for record in records:
         notes += [
             f"training changed {effect.line()} (paired with {record.result.id} before training)"

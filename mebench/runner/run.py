@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mebench import environment
+from mebench.aggregate import INTERVALS
 from mebench.errors import MebenchError, UsageError, WeightsError, did_you_mean
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
@@ -131,6 +132,7 @@ def run_baseline(
         weights=weights_in_use(options),
         made_by=_made_by(settings, spec, method, data),
         groups={pair.key: data.group(pair) for pair in data.pairs},
+        intervals=INTERVALS,
         notes=[*_notes(data, settings), *check_order(rows, _ranked(rows, protocol, settings))],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=timer.seconds,
