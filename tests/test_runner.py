@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -14,12 +15,15 @@ import pytest
 
 from mebench.errors import UsageError
 from mebench.record import Record, diff
+from mebench.report.curves import write_curves
 from mebench.runner.folder import RunSettings
 from mebench.runner.outputs import Place
-from mebench.runner.run import run_baseline
+from mebench.runner.run import RunResult, run_baseline
+from mebench.scoring import requirement_of
+from mebench.submission.validate import open_submission
 from tests.makers import tiny_protocol
 
-TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, copy-template")
+TINY = tiny_protocol("pixel, motion, action_units", "flow_epe_px", "oracle, copy-template")
 QUICK = {"train.steps": "3"}
 
 
@@ -54,10 +58,36 @@ def test_a_run_leaves_what_it_promises(first):
     assert record.made_by["config"]["train"]["steps"] == 3
 
 
-def test_a_second_run_elsewhere_gives_the_same_record(first, settings, tiny, tmp_path):
-    place = Place(tmp_path / "run", tmp_path / "cache", {"synthme": tiny}, jobs=2)
-    again = run_baseline(settings, place).record
-    assert diff(Record.load(first / "record.json"), again) == []
+@pytest.fixture(scope="module")
+def second(
+    settings: RunSettings, tiny: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunResult:
+    base = tmp_path_factory.mktemp("second")
+    return run_baseline(settings, Place(base / "run", base / "cache", {"synthme": tiny}, jobs=2))
+
+
+def test_a_second_run_elsewhere_gives_the_same_record(first, second):
+    assert diff(Record.load(first / "record.json"), second.record) == []
+
+
+def test_the_curves_of_both_clips_are_a_table(second, tmp_path):
+    record, table = second.record, tmp_path / "curves.csv"
+    submission = open_submission(second.folder, requirement_of(second.data))
+    write_curves(table, submission, second.data, second.options)
+    with table.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {f"{row['template']}/{row['driving']}" for row in rows} == set(record.groups)
+    pair = [row for row in rows if row["driving"] == rows[0]["driving"]]
+    both = {row["clip"]: [r for r in pair if r["clip"] == row["clip"]] for row in pair}
+    curves = {name: {row["curve"] for row in both[name]} for name in both}
+    assert {"12L", "12R", "26"} <= curves["driving"] == curves["generated"] - {"epe_px"}
+    times = [float(row["ms"]) for row in both["driving"] if row["curve"] == "12L"]
+    assert times[0] == 0.0
+    assert times == sorted(times)
+    start = [
+        float(row["value"]) for row in both["generated"] if row["frame"] == "0" and row["value"]
+    ]
+    assert max(map(abs, start)) < 0.05
 
 
 def test_out_that_holds_a_run_is_refused_and_kept(first, settings):

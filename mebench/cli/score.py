@@ -26,6 +26,7 @@ from mebench.cli.progress import console_progress
     show_default=True,
     help="Flow of the motion metrics; dis is faster and has columns of its own.",
 )
+@click.option("--curves", is_flag=True, help="Also write the AU curves of every pair as CSV.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("scores"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def score(
@@ -36,6 +37,7 @@ def score(
     device: str | None,
     jobs: int | None,
     flow: Literal["farneback", "dis"],
+    curves: bool,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -70,6 +72,7 @@ def score(
         device=place,
         jobs=job_count(jobs),
         flow=flow,
+        curves=curves,
         out=out,
         progress=progress,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from mebench.io.files import atomic_path, write_text
 from mebench.report.formats import render
 from mebench.report.html import PairView, render_page
+from mebench.report.curves import write_curves
 from mebench.report.plot import curve_figure
 from mebench.report.rows import build_table
 from mebench.report.sheets import animation, contact_sheet, difference, png_bytes, side_by_side
@@ -34,7 +35,7 @@ class Written:
 def write_report(
     out: Path, result: RunResult, progress: Progress, *, private: bool = False
 ) -> Written:
-    """Write tables, ``report.html`` and ``contact_sheet.png`` into the run's folder.
+    """Write tables, curves, ``report.html`` and ``contact_sheet.png`` into the run's folder.
 
     Pictures of gated data are left out unless `private`; then the page says that it is.
     """
@@ -43,6 +44,9 @@ def write_report(
     for form, name in _FILES.items():
         write_text(out / name, render(table, form))
         files.append(out / name)
+    submission = open_submission(result.folder, requirement_of(result.data))
+    write_curves(out / "curves.csv", submission, result.data, result.options)
+    files.append(out / "curves.csv")
     gated = ", ".join(result.data.gated)
     views: list[PairView] = []
     rows: list[list[Image]] = []
@@ -51,7 +55,6 @@ def write_report(
         stamp = f"No pictures: {gated} may not be passed on. `--private` draws them for your eyes."
     else:
         stamp = f"PRIVATE: shows pixels of {gated}, do not pass on." if gated else ""
-        submission = open_submission(result.folder, requirement_of(result.data))
         with progress.task("report", total=len(result.data.pairs)) as task:
             for pair in result.data.pairs:
                 columns, stills, view = _view(pair, submission, result)
