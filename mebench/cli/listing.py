@@ -91,6 +91,8 @@ def _metrics() -> list[dict[str, Any]]:
             "higher_is_better": info.higher_is_better,
             "level": info.level,
             "needs": list(info.needs),
+            "formula": info.formula,
+            "reading": info.reading,
         }
         for info in metric_infos().values()
     ]

@@ -1,7 +1,8 @@
 """Does the generated clip make the driving clip's facial action units, when and as strongly?
 
 Measured from dense motion of FACS regions, so it needs no network weights, and landmarks of frame
-0 only. See ``docs/metrics-motion.md`` for the formulas, readings and blind spots.
+0 only. See ``docs/metrics/action_units.md`` for the values and ``docs/metrics-motion.md`` for how
+motion is measured and how every value behaves on SynthME.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from mebench.facs.regions import (
     curve_weights,
     motion_templates,
 )
-from mebench.metrics.base import Case, MetricInfo, Missing, Value
+from mebench.metrics.action_unit_infos import INFOS, LOG2_CAP
+from mebench.metrics.base import Case, Missing, Value
 from mebench.metrics.regional import RegionalMetric
 from mebench.types import ActionUnit
 
@@ -33,8 +35,6 @@ NO_MOTION = 0.0015
 """Peak region motion below which a generated clip counts as still, IOD."""
 WEAK_DRIVING = 0.007
 """Peak action unit below which a driving clip is too weak to score, IOD."""
-LOG2_CAP = 5.0
-"""Largest `au_amplitude_log2`; also the value of a clip that does not move."""
 
 _RIDGE = 0.15
 _ACTIVE_FLOOR = 0.005
@@ -195,42 +195,22 @@ def _ratio(top: Array, bottom: Array) -> Array:
 
 
 class ActionUnitConsistency(RegionalMetric):
-    """Agreement of the generated clip's action-unit motion with the driving clip's.
+    """Agreement of the generated clip's action-unit (AU) motion with the driving clip's.
 
-    A generated clip whose regions move less than .15 % IOD counts as still (`au_still` 1): its
-    agreement is 0, its amplitude error the largest, its apex frame 0. A driving clip whose largest
-    action unit is below .7 % IOD is not scored.
+    Formula: A_k(t), k = 1..29, is the motion of an AU's regions along its direction, from frame 0
+    to t, head motion removed; D is the driving clip, G the generated one. w_k = min(1, √(non-eye
+    energy / eye energy)) of D for AU 5 and 7, else 1; e_k = w_k² Σ_t A_k(D)².
+    Reading: au_consistency first, au_concordance and au_amplitude beside it. A still generated clip
+    (au_still 1) has agreement, amplitude, leak and F1 of 0, an amplitude error of 5, and its apex
+    at frame 0. A driving clip whose largest AU is below .7 % IOD has no values, whoever generates.
+    Blind to: the size of the motion (au_consistency); AUs that flow does not tell apart (5, 7, 14
+    and 20, 23 and 24) or that change texture only; identity and appearance. A head that turns out
+    of the image plane stays in the curves, and gaze and blinks can have half of the weight.
+    Source: regions and directions after FACS (Ekman and Friesen 1978); concordance by Lin,
+    Biometrics 45, 1989; the weighted means are mebench's own.
     """
 
-    shared_infos = (
-        MetricInfo(
-            "au_consistency",
-            "AU consistency",
-            "",
-            -1.0,
-            1.0,
-            True,
-            needs=("driving",),
-            headline=True,
-        ),
-        MetricInfo("au_concordance", "AU concordance", "", -1.0, 1.0, True, needs=("driving",)),
-        MetricInfo(
-            "motion_similarity", "motion similarity", "", -1.0, 1.0, True, needs=("driving",)
-        ),
-        MetricInfo(
-            "au_amplitude", "AU amplitude", "", 0.0, higher_is_better=None, needs=("driving",)
-        ),
-        MetricInfo(
-            "au_amplitude_log2", "amplitude error", "log2", 0.0, LOG2_CAP, False, needs=("driving",)
-        ),
-        MetricInfo(
-            "apex_error_ms", "apex error", "ms", 0.0, higher_is_better=False, needs=("driving",)
-        ),
-        MetricInfo("apex_error_share", "apex error", "", 0.0, 1.0, False, needs=("driving",)),
-        MetricInfo("au_leak", "AU leak", "", 0.0, 1.0, False, needs=("driving",)),
-        MetricInfo("au_f1", "AU F1", "", 0.0, 1.0, None, needs=("driving", "labels")),
-        MetricInfo("au_still", "still clips", "", 0.0, 1.0, None, needs=("driving",)),
-    )
+    shared_infos = INFOS
 
     def describe(self, case: Case) -> Agreement:
         """Return the region vectors of the generated and the driving clip.

@@ -27,6 +27,8 @@ class MetricInfo:
         level: ``clip`` (one value a pair) or ``set`` (one value a submission).
         needs: of ``template, driving, reference, truth, labels, weights, identity``.
         headline: shown in the short table.
+        formula: how the value is made, one line; every shipped key has one.
+        reading: what its size means, where range and direction do not say it.
     """
 
     key: str
@@ -38,6 +40,8 @@ class MetricInfo:
     level: Level = "clip"
     needs: tuple[str, ...] = ()
     headline: bool = False
+    formula: str = ""
+    reading: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,9 @@ class Metric(ABC):
     `describe` looks at one case and returns something picklable and small; it runs in parallel
     workers. For ``clip`` values `clip_values` reads it; for ``set`` values `set_values` reads all
     of them together. A family may have both.
+
+    A shipped family's docstring has the paragraphs ``Formula:``, ``Reading:``, ``Blind to:`` and
+    ``Source:``; its page in ``docs/metrics`` is made from them and from `infos`.
     """
 
     infos: ClassVar[tuple[MetricInfo, ...]]

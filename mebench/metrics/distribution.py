@@ -38,6 +38,13 @@ __all__ = ["ColourDistribution", "Distribution", "frechet_distance", "kernel_dis
 _FRAMES = 3
 _NAME = "fid-inception"
 _EMPTY = np.empty((0, DIMENSIONS), np.float32)
+_FORMULAS = {
+    "fid": "|μ1 - μ2|² + Tr(Σ1 + Σ2 - 2 (Σ1 Σ2)^½)",
+    "kid": "unbiased MMD² with kernel (x·y / 2048 + 1)³ over all pairs",
+    "frames": "number of generated frames looked at",
+    "reference_frames": "number of different frames on the other side",
+}
+_STAND_IN = "a smoke test of the code; never compared or ranked"
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,20 @@ def _infos(mode: str, words: str) -> tuple[MetricInfo, ...]:
                     higher_is_better=better,
                     level="set",
                     needs=("driving", "weights"),
+                    formula=_FORMULAS[key],
+                    reading=_STAND_IN if suffix else "",
                 )
             )
     for key, title in (("frames", "frames"), ("reference_frames", "reference frames")):
-        name = f"fid{mode}_{key}"
         infos.append(
-            MetricInfo(name, f"FID{words} {title}", low=0.0, higher_is_better=None, level="set")
+            MetricInfo(
+                f"fid{mode}_{key}",
+                f"FID{words} {title}",
+                low=0.0,
+                higher_is_better=None,
+                level="set",
+                formula=_FORMULAS[key],
+            )
         )
     return tuple(infos)
 
@@ -76,10 +91,13 @@ def _infos(mode: str, words: str) -> tuple[MetricInfo, ...]:
 class Distribution(Metric):
     """FID and KID of a few frames of each clip, in grey on both sides.
 
-    The other side are the reference frames, else the driving frames, or the clips given to
-    `with_reference_set`; equal pictures count once. Lower is better. FID is biased upwards at small
-    N, so the number of frames stands beside it. Pictures above 512 px are shrunk with antialiasing
-    first, then all are brought to 299 px bilinearly, as pytorch-fid does.
+    Formula: μ and Σ of the pool features (2048) of three frames a clip; the other side are the
+    reference frames, else the driving frames, or the protocol's set, equal pictures once. Above
+    512 px shrunk with antialiasing, then bilinear to 299 px, as pytorch-fid. Float64.
+    Reading: one protocol, one N and one colour mode only: FID is biased upwards at small N; KID is
+    not, and may be negative. See docs/why-is-my-fid-different.md.
+    Blind to: time and order of frames, who moves how, and motion of less than a few pixels.
+    Source: Heusel et al., NeurIPS 2017, equation 6; KID: Bińkowski et al., ICLR 2018, equation 4.
 
     Args:
         device: torch device.
@@ -195,7 +213,10 @@ class Distribution(Metric):
 
 
 class ColourDistribution(Distribution):
-    """FID and KID in colour; missing when either side of any clip is grey."""
+    """FID and KID in colour; missing when either side of any clip is grey.
+
+    Other values than in grey: never in one column with them.
+    """
 
     infos: ClassVar[tuple[MetricInfo, ...]] = _infos("_rgb", " (colour)")
     mode: ClassVar[str] = "_rgb"

@@ -42,10 +42,13 @@ def landmark_distance(found: NDArray[np.floating], right: NDArray[np.floating]) 
 class LandmarkDistance(Metric):
     """Mean distance of dlib's 68 points in generated and in reference frames.
 
-    Up to five frames a clip are looked at (onset, apex, evenly spaced ones), because the predictor
-    runs nine times on each. It starts from the box of the template's landmarks, so no detector
-    runs; frames in which its nine answers disagree show no face and give no value. The same
-    predictor looks at both sides, so its own bias cancels.
+    Formula: p is the median of nine predictions from jittered boxes around the template's
+    landmarks, so no detector runs; up to five frames a clip (onset, apex, evenly spaced ones).
+    Where the nine disagree there is no face and no value.
+    Reading: coarse misplacement of a face, not micro-motion; the predictor's bias cancels.
+    Blind to: motion below the predictor's own scatter, which micro-expressions often are; anything
+    between the points.
+    Source: Siarohin et al., First order motion model, NeurIPS 2019, section 4.
 
     Args:
         frames: frames looked at in each clip.
@@ -60,6 +63,8 @@ class LandmarkDistance(Metric):
             low=0.0,
             higher_is_better=False,
             needs=("reference", "weights"),
+            formula="mean over points and frames of ‖p(generated) - p(reference)‖"
+            + (" over the IOD" if unit == "% IOD" else ""),
         )
         for key, unit in zip(_KEYS, ("px", "% IOD"), strict=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -106,31 +107,45 @@ def remove_head(flow: Array, pixels: Array, weights: Array, iod_px: float) -> Ar
     return out
 
 
-def _info(key: str, title: str, unit: str, need: str, headline: bool = False) -> MetricInfo:
-    return MetricInfo(
-        key, title, unit, 0.0, higher_is_better=False, needs=(need,), headline=headline
-    )
+_LENGTH = "mean over moving pixels and frames of ‖u measured - u {}‖"
+_STILL = "a still copy scores the answer's mean displacement"
+
+
+def _info(key: str, title: str, unit: str, formula: str, reading: str) -> MetricInfo:
+    needs = ("truth",) if "_true_" in key else ("reference",)
+    first = key in ("flow_epe_px", "au_curve_rmse_iod")
+    bounds = 0.0, math.inf
+    return MetricInfo(key, title, unit, *bounds, False, "clip", needs, first, formula, reading)
 
 
 class TrueMotion(RegionalMetric):
     """End-point error of the generated clip's measured motion, against two answers.
 
-    The flow of the generated clip is measured from frame 0 to t in the canonical frame (IOD 96 px),
-    head motion removed, refined pixel by pixel, smoothed over time, and expressed in pixels of the
-    generated frames. ``flow_epe_px`` compares it with the flow measured alike on the reference
-    frames: the oracle scores 0, and what the estimator cannot see is asked of nobody.
-    ``flow_epe_true_px`` compares it with the true flow, head motion removed alike; its floor is the
-    estimator's own error. Both look at the pixels inside the eroded face hull that, in the answer,
-    move by more than 10 % of the clip's peak in that frame, all frames together. A still copy
-    scores exactly the answer's mean displacement there.
+    Formula: u is the flow from frame 0 to t, measured in the canonical frame (IOD 96 px), head
+    motion removed, refined pixel by pixel, smoothed over time, in pixels of the generated frames.
+    u reference is measured alike on the reference frames; u true is the known flow, head motion
+    removed alike. Moving pixels lie in the eroded face hull and move, in the answer, by more than
+    10 % of the clip's peak in that frame.
+    Reading: flow_epe_px of the oracle is 0, since what the estimator cannot see is asked of nobody;
+    flow_epe_true_px has a floor, the estimator's own error.
+    Blind to: false motion where the answer is still (au_leak and jitter show it); pixels outside
+    the hull; smooth skin, on which no flow is seen. Fold shading counts as motion.
+    Source: end-point error as in Baker et al., A database and evaluation methodology for optical
+    flow, IJCV 2011; flow by Farnebäck, SCIA 2003.
     """
 
     shared_infos = (
-        _info("flow_epe_px", "flow EPE", "px", "reference", headline=True),
-        _info("flow_epe_iod", "flow EPE", "% IOD", "reference"),
-        _info("flow_epe_true_px", "flow EPE to true flow", "px", "truth"),
-        _info("flow_epe_true_iod", "flow EPE to true flow", "% IOD", "truth"),
-        _info("au_curve_rmse_iod", "AU curve RMSE", "% IOD", "reference", headline=True),
+        _info("flow_epe_px", "flow EPE", "px", _LENGTH.format("reference"), _STILL),
+        _info("flow_epe_iod", "flow EPE", "% IOD", "flow_epe_px over the IOD", ""),
+        _info("flow_epe_true_px", "flow EPE to true flow", "px", _LENGTH.format("true"), _STILL),
+        _info("flow_epe_true_iod", "flow EPE to true flow", "% IOD", "the same over the IOD", ""),
+        _info(
+            "au_curve_rmse_iod",
+            "AU curve RMSE",
+            "% IOD",
+            "√ mean over t and k of (A_k generated - A_k reference)²",
+            "feels size, time and leak; a still copy scores the reference's own curves",
+        ),
     )
 
     def describe(self, case: Case) -> MotionError:

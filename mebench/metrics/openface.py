@@ -62,6 +62,8 @@ def read_openface(path: Path) -> tuple[Array, tuple[int, ...]]:
 class OpenFaceConsistency(UnitConsistency):
     """`au_consistency` and `au_concordance` on OpenFace's AU intensities in place of region motion.
 
+    Source: Baltrušaitis et al., OpenFace 2.0, IEEE FG 2018; Lin, Biometrics 45, 1989.
+
     Args:
         folder: where the CSV files are; by default the environment's ``MEBENCH_OPENFACE``.
 

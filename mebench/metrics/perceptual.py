@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FRAMES = 5
 _TARGETS_BYTES = 256 << 20
+_FORMULA = "Σ_l mean over pixels of ‖w_l ⊙ (y_l - y0_l)‖²"
+_STAND_IN = "a smoke test of the code; never compared or ranked"
 
 
 def _infos(key: str, title: str) -> tuple[MetricInfo, ...]:
@@ -35,6 +37,8 @@ def _infos(key: str, title: str) -> tuple[MetricInfo, ...]:
                     low=0.0,
                     higher_is_better=better,
                     needs=(target, "weights"),
+                    formula=_FORMULA + (", the apex frame alone" if part else ", mean of 5 frames"),
+                    reading="0 for equal frames" if better is False else _STAND_IN,
                 )
             )
     return tuple(infos)
@@ -51,7 +55,12 @@ class PerceptualValues:
 class Perceptual(Metric):
     """LPIPS on AlexNet of a few evenly spaced frames and the apex.
 
-    The target is the same frame of the right answer, or the template where there is none.
+    Formula: y_l and y0_l are the unit-length features of layer l, of the generated frame and of its
+    target: the same frame of the reference, or the template where there is none. w_l is learnt.
+    Reading: only beside the motion values. See docs/what-ssim-rewards.md.
+    Blind to: time and small motion; the features were learnt on whole objects, and the weights on
+    answers about much coarser damage.
+    Source: Zhang et al., The unreasonable effectiveness of deep features, CVPR 2018, equation 1.
 
     Args:
         device: torch device.
@@ -118,7 +127,7 @@ class Perceptual(Metric):
 
 
 class PerceptualVgg(Perceptual):
-    """LPIPS on VGG16; about 14 times slower than AlexNet."""
+    """LPIPS on VGG16; much slower than on AlexNet."""
 
     infos: ClassVar[tuple[MetricInfo, ...]] = _infos("lpips_vgg", "LPIPS (VGG)")
     net: ClassVar[str] = "vgg"

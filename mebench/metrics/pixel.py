@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,7 +22,6 @@ _SIGMA = 1.5
 _C1 = np.float32((0.01 * 255) ** 2)
 _C2 = np.float32((0.03 * 255) ** 2)
 _NO_REFERENCE = "the protocol has no reference frames"
-_TRUTH = ("reference",)
 _NO_APEX = "the apex of the driving clip is not known or not in the clip"
 
 
@@ -91,16 +91,45 @@ class PixelValues:
     psnr_db: NDArray[np.float64]
 
 
+def _info(key: str, title: str, formula: str, reading: str = "") -> MetricInfo:
+    low, high, unit = (-math.inf, PSNR_CAP_DB, "dB") if "psnr" in key else (-1.0, 1.0, "")
+    needs = ("template",) if key in ("ssim_template", "onset_fidelity") else ("reference",)
+    return MetricInfo(key, title, unit, low, high, True, "clip", needs, False, formula, reading)
+
+
 class Pixel(Metric):
-    """PSNR and SSIM of all frames and the apex against the reference, SSIM to the template."""
+    """PSNR and SSIM of all frames and the apex against the reference, SSIM to the template.
+
+    Formula: SSIM(x, y) = (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)) in a
+    Gaussian window of 11 px, σ 1.5, mean over pixels and colours, C1 = (.01·255)², C2 = (.03·255)².
+    Reading: only beside the motion values. A micro-expression changes few pixels by little, so a
+    frozen face scores high. See docs/what-ssim-rewards.md.
+    Blind to: motion. What a face does weighs less than a shift of one pixel or a change of light.
+    Source: Wang et al., Image quality assessment, IEEE TIP 2004, equation 13.
+    """
 
     infos: ClassVar[tuple[MetricInfo, ...]] = (
-        MetricInfo("psnr_db", "PSNR", "dB", high=PSNR_CAP_DB, needs=("reference",)),
-        MetricInfo("ssim", "SSIM", low=-1.0, high=1.0, needs=("reference",)),
-        MetricInfo("psnr_apex_db", "PSNR at the apex", "dB", high=PSNR_CAP_DB, needs=_TRUTH),
-        MetricInfo("ssim_apex", "SSIM at the apex", low=-1.0, high=1.0, needs=_TRUTH),
-        MetricInfo("ssim_template", "SSIM to template", low=-1.0, high=1.0, needs=("template",)),
-        MetricInfo("onset_fidelity", "onset fidelity", low=-1.0, high=1.0, needs=("template",)),
+        _info(
+            "psnr_db",
+            "PSNR",
+            "10 log10(255² / mean squared error), the mean over all frames before the logarithm",
+            "equal clips get 100",
+        ),
+        _info("ssim", "SSIM", "mean over frames of SSIM(generated, reference)"),
+        _info("psnr_apex_db", "PSNR at the apex", "PSNR of the driving clip's apex frame alone"),
+        _info("ssim_apex", "SSIM at the apex", "SSIM of the driving clip's apex frame alone"),
+        _info(
+            "ssim_template",
+            "SSIM to template",
+            "mean of SSIM(generated, template) over onset, apex and last frame",
+            "1 is a copied template: not a goal",
+        ),
+        _info(
+            "onset_fidelity",
+            "onset fidelity",
+            "SSIM(generated frame 0, template)",
+            "falls when frame 0 already carries the driving face",
+        ),
     )
 
     def describe(self, case: Case) -> PixelValues:

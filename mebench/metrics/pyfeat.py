@@ -38,6 +38,8 @@ _MODEL = "xgb"
 class PyFeatConsistency(UnitConsistency):
     """`au_consistency` and `au_concordance` on py-feat's AU activations (its ``xgb`` model).
 
+    Source: Cheong et al., Py-Feat, Affective Science 2023; Lin, Biometrics 45, 1989.
+
     Args:
         device: torch device.
         cache: a folder for activations by content, or None to keep nothing.

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 Source = Literal["real", "generated", "both"]
 
 SOURCES: tuple[Source, ...] = ("real", "generated", "both")
+_SCORES = {"uf1": "2 TP / (2 TP + FP + FN)", "uar": "TP / N"}
+_LEARNT = {"real": "real clips", "generated": "generated clips", "both": "both"}
 _SHORTEST = 3
 _FEW = 2
 
@@ -47,13 +49,15 @@ class Sample:
 class Recognition(RegionalMetric):
     """UF1 and UAR of a fixed recogniser, leave-one-subject-out over the real driving clips.
 
-    It learns from the real clips of the other subjects (`uf1_real`), from what was generated of
-    them (`uf1_generated`), or from both, and reads the real clips of the subject left out.
-    Generated clips whose driving clip or whose template is of that subject never enter its fold.
-    Answers of all folds are pooled. The recogniser is a logistic regression with balanced classes
-    on the standardised motion of the face regions at eight moments.
-
-    UF1 is the mean over classes of 2 TP / (2 TP + FP + FN), UAR the mean over classes of TP / N.
+    Formula: logistic regression (classes balanced, C .1) on the standardised motion of the face
+    regions at eight moments learns from the real clips of the other subjects (real), from what was
+    generated of them (generated), or from both, and reads the real clips of the subject left out.
+    Generated clips whose driving clip or template is of that subject never enter its fold. Answers
+    of all folds are pooled: TP, FP, FN and N a class.
+    Reading: uf1_both above uf1_real says that the generated clips taught something new;
+    uf1_generated, how much of the real ones they hold.
+    Blind to: appearance; classes that region motion does not tell apart; a method that has learnt
+    from the subject left out carries it in.
     Source: See et al., MEGC 2019, IEEE FG.
     """
 
@@ -66,6 +70,7 @@ class Recognition(RegionalMetric):
             level="set",
             needs=("driving", "labels"),
             headline=score == "uf1",
+            formula=f"mean over classes of {_SCORES[score]}, learnt from {_LEARNT[source]}",
         )
         for score in ("uf1", "uar")
         for source in SOURCES

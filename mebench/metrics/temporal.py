@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.facs.regions import EYE_SITES
-from mebench.metrics.action_units import LOG2_CAP, peak_motion
+from mebench.metrics.action_unit_infos import LOG2_CAP
+from mebench.metrics.action_units import peak_motion
 from mebench.metrics.base import Case, MetricInfo, Missing, Value
 from mebench.metrics.regional import RegionalMetric
 from mebench.preprocess.region_motion import RegionMotion
@@ -43,32 +45,53 @@ class Steadiness:
     rigid: Array
 
 
+def _info(key: str, title: str, formula: str, reading: str, better: bool | None) -> MetricInfo:
+    needs = ("driving",) if key.endswith(("_driving", "_log2")) else ()
+    high, unit = (LOG2_CAP, "log2") if key.endswith("_log2") else (math.inf, "% IOD")
+    return MetricInfo(
+        key, title, unit, 0.0, high, better, needs=needs, formula=formula, reading=reading
+    )
+
+
 class Temporal(RegionalMetric):
-    """Jitter and subtlety of the generated clip, beside the driving clip's."""
+    """Jitter and subtlety of the generated clip, beside the driving clip's.
+
+    Formula: u is the unsmoothed flow from frame 0 on textured skin outside the eyes, head motion
+    removed; v the motion of a region outside the eyes. Errors of standard deviation σ, independent
+    in every frame, give a jitter of σ.
+    Reading: each beside its driving twin; a micro-expression is small and smooth.
+    Blind to: whether the motion is the right one: a still clip has the least jitter of all; errors
+    that last longer than a few frames.
+    Source: mebench's own; the 6 is the variance of a second difference of unit noise.
+    """
 
     shared_infos = (
-        MetricInfo("jitter", "jitter", "% IOD", 0.0, higher_is_better=False),
-        MetricInfo(
-            "jitter_driving",
-            "driving jitter",
-            "% IOD",
-            0.0,
-            higher_is_better=None,
-            needs=("driving",),
+        _info(
+            "jitter",
+            "jitter",
+            "√(mean ‖second difference of u over time‖² / 6)",
+            "0 for a still clip: read it beside au_still",
+            better=False,
         ),
-        MetricInfo("subtlety", "subtlety", "% IOD", 0.0, higher_is_better=None),
-        MetricInfo(
-            "subtlety_driving",
-            "driving subtlety",
-            "% IOD",
-            0.0,
-            higher_is_better=None,
-            needs=("driving",),
+        _info("jitter_driving", "driving jitter", "the same of the driving clip", "", better=None),
+        _info("subtlety", "subtlety", "largest ‖v‖ over regions and frames", "", better=None),
+        _info(
+            "subtlety_driving", "driving subtlety", "the same of the driving clip", "", better=None
         ),
-        MetricInfo(
-            "subtlety_log2", "subtlety error", "log2", 0.0, LOG2_CAP, False, needs=("driving",)
+        _info(
+            "subtlety_log2",
+            "subtlety error",
+            "|log2 (subtlety / subtlety_driving)|, at most 5",
+            "1 is half or double",
+            better=False,
         ),
-        MetricInfo("head_motion", "head motion", "% IOD", 0.0, higher_is_better=None),
+        _info(
+            "head_motion",
+            "head motion",
+            "largest shift of the face centre over frames",
+            "taken out of all other motion values",
+            better=None,
+        ),
     )
 
     def describe(self, case: Case) -> Steadiness:

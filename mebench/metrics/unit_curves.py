@@ -66,8 +66,11 @@ def unit_pair(driving: Array, generated: Array, units: tuple[int, ...]) -> UnitP
 class UnitConsistency(Metric):
     """What the families of other programs share: two values in columns of their own.
 
-    Each AU counts by the driving clip's energy in it, and the lids never by more than all else, as
-    in `au_consistency`.
+    Formula: A_k(t) is the program's intensity of AU k above frame 0; e_k = w_k² Σ_t A_k(D)², w
+    capping AU 5, 7 and 45, the lids, as in au_consistency. D is the driving clip, G the other.
+    Reading: as au_consistency and au_concordance, in columns of their own: never mixed.
+    Blind to: what the program does not see; such networks learnt from much larger expressions, and
+    a driving clip in which they see nothing has no value.
     """
 
     program: ClassVar[str]
@@ -95,6 +98,13 @@ class UnitConsistency(Metric):
 def unit_infos(end: str, program: str) -> tuple[MetricInfo, ...]:
     """Return how to read the two values under keys that end in ``~<end>``."""
     return tuple(
-        MetricInfo(f"au_{name}~{end}", f"AU {name} ({program})", "", -1, 1, needs=("driving",))
-        for name in ("consistency", "concordance")
+        MetricInfo(
+            f"au_{name}~{end}",
+            f"AU {name} ({program})",
+            low=-1.0,
+            high=1.0,
+            needs=("driving",),
+            formula=f"Σ_k e_k {measure}(A_k(D), A_k(G)) / Σ_k e_k",
+        )
+        for name, measure in (("consistency", "Pearson"), ("concordance", "Lin"))
     )
