@@ -18,7 +18,7 @@ import click
 def compare(sides: tuple[str, ...], metrics: tuple[str, ...], seed: int, as_json: bool) -> None:
     """Compare results pair by pair: RECORD.json, or RECORD.json:ROW for a control in it.
 
-    The interval is bootstrapped over driving subjects; p is of a permutation test, corrected for
+    The interval is a BCa bootstrap over driving subjects; p is of a permutation test, corrected for
     all comparisons shown (Holm); the effect is the mean over the standard deviation of subjects.
     """
     from tabulate import tabulate

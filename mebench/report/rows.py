@@ -199,7 +199,7 @@ def _caption(record: Record) -> str:
     data = record.dataset
     return (
         f"{record.protocol.id}: {data.pairs} pairs, driving clips of {data.driving_subjects} "
-        f"subjects that training never saw. Mean with {_how(record)}."
+        f"subjects that training never saw. Mean and interval ({_how(record)})."
     )
 
 

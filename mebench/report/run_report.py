@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mebench.io.files import atomic_path, write_text
+from mebench.report.curves import write_curves
 from mebench.report.formats import render
 from mebench.report.html import PairView, render_page
-from mebench.report.curves import write_curves
 from mebench.report.plot import curve_figure
 from mebench.report.rows import build_table
 from mebench.report.sheets import animation, contact_sheet, difference, png_bytes, side_by_side
