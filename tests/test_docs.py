@@ -132,3 +132,13 @@ def test_links_between_pages_lead_somewhere() -> None:
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(DOCS)}: {target}")
     assert broken == []
+
+
+def test_show_metric_prints_what_the_page_says() -> None:
+    from click.testing import CliRunner
+
+    from mebench.cli.listing import show
+
+    printed = CliRunner().invoke(show, ["metric", "au_amplitude"]).output
+    assert "reading: 1 is right" in printed
+    assert "formula: 95th percentile" in printed
