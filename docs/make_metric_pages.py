@@ -8,6 +8,7 @@ Words come from the families' docstrings (their paragraphs `Formula:`, `Reading:
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from mebench.aggregate import INTERVALS
 from mebench.metrics.base import Metric, MetricInfo
-from mebench.metrics.catalogue import DEFAULT, METRICS, metric_class
+from mebench.metrics.catalogue import DEFAULT, METRICS, metric_class, metric_infos
 
 PAGES = Path(__file__).parent / "metrics"
 SECTIONS = ("Formula", "Reading", "Blind to", "Source")
@@ -210,9 +211,15 @@ def _prose(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    named = {i.key for family in METRICS for i in metric_class(family).infos if "_" in i.key}
+    return _keys().sub(r"`\1`", text).replace("*", r"\*")
+
+
+@functools.lru_cache(maxsize=1)
+def _keys() -> re.Pattern[str]:
+    """Return what finds a key in a text; a key without ``_`` could be a word."""
+    named = {info.key for info in metric_infos(METRICS).values() if "_" in info.key}
     known = "|".join(sorted((re.escape(key) for key in named), key=len, reverse=True))
-    return re.sub(rf"(?<![\w`])({known})(?![\w~`])", r"`\1`", text).replace("*", r"\*")
+    return re.compile(rf"(?<![\w`])({known})(?![\w~`])")
 
 
 def _wrapped(text: str) -> str:
