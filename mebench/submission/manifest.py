@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mebench.errors import SubmissionError
 from mebench.spec import explain
+from mebench.submission.source import MANIFEST as MANIFEST
+from mebench.submission.text import plain
 
 SCHEMA: Literal["mebench-submission/1"] = "mebench-submission/1"
-MANIFEST = "manifest.json"
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 8
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63})?")
@@ -61,12 +62,12 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     schema_: Literal["mebench-submission/1"] = Field(SCHEMA, alias="schema")
-    protocol: str = Field(max_length=130)
+    protocol: str = Field(min_length=1, max_length=130)
     method: Method
     lossy: bool = False
     notes: str = Field("", max_length=2000)
 
-    @field_validator("notes")
+    @field_validator("notes", "protocol")
     @classmethod
     def _visible_notes(cls, value: str) -> str:
         return visible(value)
@@ -101,7 +102,7 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     except RecursionError as error:
         raise SubmissionError(f"{where}: nested too deeply") from error
     except ValueError as error:
-        raise SubmissionError(f"{where}: not valid JSON: {error}") from error
+        raise SubmissionError(plain(f"{where}: not valid JSON: {error}")) from error
     if _depth(value) > _MAX_DEPTH:
         raise SubmissionError(f"{where}: nested deeper than {_MAX_DEPTH}")
     if not isinstance(value, dict):
@@ -109,7 +110,7 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:
-        raise SubmissionError(f"{where}: {explain(Manifest, error)}") from error
+        raise SubmissionError(plain(f"{where}: {explain(Manifest, error)}")) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def decode_png(data: bytes, where: str, *, size: int, allow_gray: bool) -> Image
     try:
         with Pillow.open(io.BytesIO(data), formats=("PNG",)) as image:
             pixels = np.asarray(image.convert("L" if gray else "RGB"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, zlib.error) as error:
+    except (OSError, SyntaxError, ValueError, zlib.error, struct.error) as error:
         raise SubmissionError(f"{where}: damaged PNG ({error}); write the frame again") from error
     return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
@@ -52,10 +52,14 @@ def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bo
         if zlib.crc32(kind + body) != struct.unpack(">I", check)[0]:
             raise SubmissionError(f"{where}: damaged PNG (checksum); write the frame again")
         if kind not in _ALLOWED:
-            name = kind.decode("latin-1")
-            raise SubmissionError(f"{where}: PNG chunk {name!r} is not allowed (plain RGB only)")
+            name = ascii(kind.decode("latin-1"))
+            raise SubmissionError(f"{where}: PNG chunk {name} is not allowed (plain RGB only)")
+        if kind == b"tEXt" and body.startswith(b"Raw profile"):
+            raise SubmissionError(f"{where}: EXIF in a text chunk; write the frame without it")
         if not kinds:
             gray = _check_header(kind, body, where, size=size, allow_gray=allow_gray)
+        elif kind == b"IHDR" or (kind == b"IDAT" and kind in kinds and kinds[-1] != kind):
+            raise SubmissionError(f"{where}: damaged PNG (a part stands twice); write it again")
         kinds.append(kind)
         place += 12 + length
         if kind == b"IEND":

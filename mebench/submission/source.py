@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -17,7 +18,10 @@ from pathlib import Path
 from typing import Protocol
 
 from mebench.errors import SubmissionError
+from mebench.submission.archive import check_layout
+from mebench.submission.text import plain
 
+MANIFEST = "manifest.json"
 MAX_ARCHIVE_BYTES = 2 << 30
 MAX_TOTAL_BYTES = 4 << 30
 MAX_ENTRIES = 20_000
@@ -26,9 +30,14 @@ _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ENCRYPTED = 0x1
 _READ = 1 << 16
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError,
+    LookupError, OverflowError,
 )  # fmt: skip
-"""What `zipfile` raises on archives it cannot read; the last for a compression it does not know."""
+"""What `zipfile` raises on archives it cannot read, found by feeding it such archives."""
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe put in a file's place must not hold us up
+_BINARY = getattr(os, "O_BINARY", 0)
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Source(Protocol):
@@ -52,10 +61,11 @@ def open_source(path: Path) -> Source:
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
-        raise SubmissionError(f"{path}: no such folder or zip; give a submission")
-    if not zipfile.is_zipfile(path):
+        raise SubmissionError(f"{plain(str(path))}: no such folder or zip; give a submission")
+    if not path.is_file() or not zipfile.is_zipfile(path):
         raise SubmissionError(
-            f"{path}: neither a folder nor a zip archive; pack it with: mebench submission pack"
+            f"{plain(path.name)}: neither a folder nor a zip archive; "
+            "pack it with: mebench submission pack"
         )
     return ZipSource(path)
 
@@ -64,8 +74,8 @@ class FolderSource:
     """A folder on disk: regular files only, no links."""
 
     def __init__(self, root: Path) -> None:
-        self.label = root.name
         self._root = root.resolve()
+        self.label = plain(self._root.name)
         self._names = checked_names(self._walk(), self.label)
 
     def names(self) -> list[str]:
@@ -74,9 +84,11 @@ class FolderSource:
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a member's bytes, refusing links and more than `limit` bytes."""
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+        place = self._root / name
         try:
-            handle = os.open(self._root / name, flags)
+            if place.parent.resolve() != place.parent:
+                raise SubmissionError(f"{self.label}/{name}: behind a link; send the file itself")
+            handle = os.open(place, os.O_RDONLY | _NO_LINKS | _NO_WAIT | _BINARY)
         except OSError as error:
             raise SubmissionError(f"{self.label}/{name}: cannot be read") from error
         with os.fdopen(handle, "rb") as file:
@@ -88,17 +100,25 @@ class FolderSource:
         return data
 
     def _walk(self) -> Iterable[str]:
-        pending = [self._root]
+        pending, folders = [self._root], 0
         while pending:
             folder = pending.pop()
-            for entry in os.scandir(folder):
-                name = Path(entry.path).relative_to(self._root).as_posix()
+            folders += 1
+            if folders > MAX_ENTRIES:
+                raise SubmissionError(f"{self.label}: more than {MAX_ENTRIES} folders")
+            for entry in _listed(folder, self.label):
+                name = plain(Path(entry.path).relative_to(self._root).as_posix())
                 if entry.is_symlink():
                     raise SubmissionError(f"{self.label}/{name}: a link; send the file itself")
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(Path(entry.path))
+                    if len(pending[-1].relative_to(self._root).parts) >= MAX_DEPTH:
+                        raise SubmissionError(
+                            f"{self.label}/{name}: folders lie deeper than {MAX_DEPTH - 1}; "
+                            "a frame is frames/TEMPLATE/DRIVING/00000.png"
+                        )
                 elif entry.is_file(follow_symlinks=False):
-                    yield name
+                    yield Path(entry.path).relative_to(self._root).as_posix()
                 else:
                     raise SubmissionError(f"{self.label}/{name}: not a regular file")
 
@@ -107,17 +127,18 @@ class ZipSource:
     """A zip archive, members read as streams with a budget on the bytes really read."""
 
     def __init__(self, path: Path) -> None:
-        self.label = path.name
+        self.label = plain(path.name)
         size = path.stat().st_size
         if size > MAX_ARCHIVE_BYTES:
             raise SubmissionError(f"{self.label}: {size} bytes, at most {MAX_ARCHIVE_BYTES}")
-        self._path = path
         try:
-            with zipfile.ZipFile(path) as archive:
-                infos = archive.infolist()
+            # Opened once: what was checked is what is read.
+            self._file = path.open("rb")
+            check_layout(self._file, self.label, MAX_ENTRIES)
+            self._archive = zipfile.ZipFile(self._file)
         except _DAMAGED as error:
-            raise SubmissionError(f"{self.label}: damaged archive ({error})") from error
-        self._infos = self._checked(infos)
+            raise SubmissionError(plain(f"{self.label}: damaged archive ({error})")) from error
+        self._infos = self._checked(self._archive.infolist())
         self._names = checked_names(self._infos, self.label)
         self._budget = MAX_TOTAL_BYTES
 
@@ -128,7 +149,7 @@ class ZipSource:
     def read(self, name: str, limit: int) -> bytes:
         """Return a member's bytes; the budget counts bytes read, not bytes declared."""
         try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(self._infos[name]) as member:
+            with self._archive.open(self._infos[name]) as member:
                 data = bytearray()
                 while chunk := member.read(_READ):
                     data += chunk
@@ -138,7 +159,13 @@ class ZipSource:
                     if self._budget < 0:
                         raise SubmissionError(f"{self.label}: unpacks to too many bytes")
         except _DAMAGED as error:
-            raise SubmissionError(f"{self.label}/{name}: damaged member ({error})") from error
+            reason = plain(str(error), 120)
+            raise SubmissionError(f"{self.label}/{name}: damaged member ({reason})") from error
+        if len(data) != self._infos[name].file_size:
+            raise SubmissionError(
+                f"{self.label}/{name}: states {self._infos[name].file_size} bytes, "
+                f"holds {len(data)}"
+            )
         return bytes(data)
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
@@ -148,13 +175,18 @@ class ZipSource:
         found: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             name = info.orig_filename
+            shown = plain(ascii(name))
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise SubmissionError(f"{self.label}/{name!r}: a link or device; send plain files")
+                raise SubmissionError(f"{self.label}/{shown}: a link or device; send plain files")
             if info.flag_bits & _ENCRYPTED:
-                raise SubmissionError(f"{self.label}/{name!r}: encrypted; send it without password")
+                raise SubmissionError(f"{self.label}/{shown}: encrypted; send it without password")
+            if info.compress_type not in _PACKINGS:
+                raise SubmissionError(
+                    f"{self.label}/{shown}: packed by an unusual method; use deflate"
+                )
             if name in found:
-                raise SubmissionError(f"{self.label}/{name!r}: stands twice in the archive")
+                raise SubmissionError(f"{self.label}/{shown}: stands twice in the archive")
             total += info.file_size
             if total > MAX_TOTAL_BYTES:
                 raise SubmissionError(f"{self.label}: unpacks to more than {MAX_TOTAL_BYTES} bytes")
@@ -163,6 +195,16 @@ class ZipSource:
             else:
                 found[name] = info
         return found
+
+
+def _listed(folder: Path, label: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise SubmissionError(
+            f"{label}/{plain(folder.name)}: cannot be listed ({error.strerror})"
+        ) from error
 
 
 def checked_names(names: Iterable[str], label: str) -> list[str]:
@@ -174,17 +216,20 @@ def checked_names(names: Iterable[str], label: str) -> list[str]:
     found: list[str] = []
     folded: dict[str, str] = {}
     for name in names:
-        parts = name.split("/")
+        parts, shown = name.split("/"), plain(ascii(name))
         if len(parts) > MAX_DEPTH:
-            raise SubmissionError(f"{label}/{name!r}: deeper than {MAX_DEPTH} levels")
+            raise SubmissionError(
+                f"{label}/{shown}: deeper than {MAX_DEPTH} levels; "
+                f"{MANIFEST} and frames stand at the top"
+            )
         for part in parts:
             if not _PART.fullmatch(part):
                 raise SubmissionError(
-                    f"{label}/{name!r}: each part of a name is letters, digits, '.', '_' or '-'"
+                    f"{label}/{shown}: each part of a name is letters, digits, '.', '_' or '-'"
                 )
         same = unicodedata.normalize("NFC", name).casefold()
         if same in folded:
-            raise SubmissionError(f"{label}/{name!r}: equals {folded[same]!r} but for letter case")
+            raise SubmissionError(f"{label}/{shown}: equals {folded[same]!r} but for letter case")
         folded[same] = name
         found.append(name)
         if len(found) > MAX_ENTRIES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,9 +14,11 @@ import numpy as np
 
 from mebench.errors import SubmissionError
 from mebench.protocol.spec import Limits
+from mebench.submission.decode import Order, decoded
+from mebench.submission.guard import guarded_frames
 from mebench.submission.manifest import MANIFEST, MAX_BYTES, Manifest, read_manifest
-from mebench.submission.png import decode_png
 from mebench.submission.source import Source, open_source
+from mebench.submission.text import plain
 from mebench.types import Frames, Pair
 
 _FRAME = re.compile(r"(\d{5})\.png")
@@ -50,6 +53,7 @@ class Submission:
     manifest: Manifest
     requirement: Requirement
     missing: tuple[Pair, ...] = ()
+    guarded: bool = True
 
     def frames(self, pair: Pair) -> Frames:
         """Decode and return the frames (T, H, W, 3) of a pair.
@@ -57,29 +61,29 @@ class Submission:
         Raises:
             SubmissionError: for a damaged frame or one of another kind or size.
         """
-        return _decode(open_source(self.path), pair, self.requirement)
+        return _frames(self.path, pair, self.requirement, self.guarded)
 
     def pixel_digest(self) -> str:
         """Return the sha256 over the decoded pixels of every pair, in order of the pairs.
 
         The same for a folder, its zip, and PNGs compressed again.
         """
-        source = open_source(self.path)
         digest = hashlib.sha256()
         for pair in sorted(self.requirement.n_frames, key=lambda p: p.key):
             if pair not in self.missing:
-                frames = _decode(source, pair, self.requirement)
+                frames = self.frames(pair)
                 digest.update(f"{pair.key}:{frames.shape}".encode())
                 digest.update(np.ascontiguousarray(frames).tobytes())
         return digest.hexdigest()
 
 
 def check_submission(
-    path: Path, requirement: Requirement, *, decode: bool = True
+    path: Path, requirement: Requirement, *, decode: bool = True, guarded: bool = True
 ) -> tuple[Submission | None, list[str]]:
     """Return the submission (None when refused) and all problems found, not only the first.
 
-    Missing outputs alone do not refuse it here; they are listed in `Submission.missing`.
+    Missing outputs alone do not refuse it here; they are listed in `Submission.missing`. Frames are
+    decoded in a child process with limits, unless `guarded` is False: for frames made here.
     """
     try:
         source = open_source(path)
@@ -92,23 +96,23 @@ def check_submission(
         for pair in requirement.n_frames:
             if pair not in missing:
                 try:
-                    _decode(source, pair, requirement)
+                    _frames(path, pair, requirement, guarded)
                 except SubmissionError as error:
                     problems.append(str(error))
     if manifest is None or problems:
         return None, problems
-    return Submission(path, manifest, requirement, tuple(missing)), []
+    return Submission(path, manifest, requirement, tuple(missing), guarded), []
 
 
 def open_submission(
-    path: Path, requirement: Requirement, *, allow_missing: bool = False
+    path: Path, requirement: Requirement, *, allow_missing: bool = False, guarded: bool = True
 ) -> Submission:
-    """Return a checked submission.
+    """Return a checked submission; `guarded` as in `check_submission`.
 
     Raises:
         SubmissionError: with the first problem and the number of the others.
     """
-    submission, problems = check_submission(path, requirement, decode=False)
+    submission, problems = check_submission(path, requirement, decode=False, guarded=guarded)
     if submission is not None and submission.missing and not allow_missing:
         problems = [f"{path.name}: output {pair.key} is missing" for pair in submission.missing]
     if submission is None or problems:
@@ -129,7 +133,8 @@ def _manifest(source: Source, requirement: Requirement, problems: list[str]) -> 
         return None
     if manifest.protocol != requirement.protocol:
         problems.append(
-            f"{where}: made for protocol '{manifest.protocol}', expected '{requirement.protocol}'"
+            f"{where}: made for protocol '{plain(manifest.protocol, 60)}', "
+            f"expected '{requirement.protocol}'"
         )
     return manifest
 
@@ -168,21 +173,16 @@ def _check_outputs(source: Source, requirement: Requirement, problems: list[str]
     return [pair for pair in requirement.n_frames if pair not in numbers]
 
 
-def _decode(source: Source, pair: Pair, requirement: Requirement) -> Frames:
-    frames = []
-    wanted = requirement.n_frames[pair]
-    names = [f"frames/{pair.key}/{n:05d}.png" for n in range(wanted + requirement.tolerance)]
-    held = set(source.names()) if requirement.tolerance else set(names)
-    for name in names:
-        if name not in held:
-            break
-        data = source.read(name, requirement.limits.max_frame_bytes)
-        frames.append(
-            decode_png(
-                data,
-                f"{source.label}/{name}",
-                size=requirement.size,
-                allow_gray=requirement.allow_gray,
-            )
-        )
-    return np.stack(frames)
+def _frames(path: Path, pair: Pair, requirement: Requirement, guarded: bool) -> Frames:
+    order = Order(
+        path=os.path.abspath(path),
+        key=pair.key,
+        wanted=requirement.n_frames[pair],
+        tolerance=requirement.tolerance,
+        size=requirement.size,
+        allow_gray=requirement.allow_gray,
+        max_frame_bytes=requirement.limits.max_frame_bytes,
+    )
+    if guarded:
+        return guarded_frames(order)
+    return np.stack(list(decoded(open_source(path), order)))

@@ -1,0 +1,57 @@
+"""The frames of one output, decoded one by one from the submission's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mebench.errors import SubmissionError
+from mebench.submission.png import decode_png
+from mebench.submission.source import Source
+from mebench.types import Image
+
+
+@dataclass(frozen=True)
+class Order:
+    """One output to decode, in plain values that reach another process cheaply.
+
+    Attributes:
+        path: the submission, absolute.
+        key: ``template/driving``.
+        wanted: number of frames.
+        tolerance: frames by which it may be longer or shorter.
+        size: side of a frame, pixels.
+        allow_gray: whether one-channel PNGs are accepted.
+        max_frame_bytes: of one PNG.
+    """
+
+    path: str
+    key: str
+    wanted: int
+    tolerance: int
+    size: int
+    allow_gray: bool
+    max_frame_bytes: int
+
+    @property
+    def longest(self) -> int:
+        """The most frames that can come back."""
+        return self.wanted + self.tolerance
+
+
+def decoded(source: Source, order: Order) -> Iterator[Image]:
+    """Yield the frames (size, size, 3) of an output.
+
+    Raises:
+        SubmissionError: for a frame that is missing, damaged, or of another kind or size.
+    """
+    held = set(source.names())
+    for number in range(order.longest):
+        name = f"frames/{order.key}/{number:05d}.png"
+        where = f"{source.label}/{name}"
+        if name not in held:
+            if number >= max(1, order.wanted - order.tolerance):
+                return
+            raise SubmissionError(f"{where}: missing; the submission changed while it was read")
+        data = source.read(name, order.max_frame_bytes)
+        yield decode_png(data, where, size=order.size, allow_gray=order.allow_gray)
