@@ -21,7 +21,7 @@ from mebench.calibration.plot import ladder_figure
 from mebench.calibration.reading import feelings, separation
 from mebench.calibration.suite import CONTROLS, OTHERS, Plan, Results, measure
 from mebench.cli.progress import console_progress
-from mebench.metrics.catalogue import metric_infos
+from mebench.metrics.catalogue import DEFAULT, metric_infos
 
 MOTION = ("action_units", "temporal", "motion")
 HEAD = ("au_consistency", "au_concordance", "motion_similarity", "flow_epe_iod")
@@ -46,25 +46,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--many", type=int, default=24, help="pairs for good against bad")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     begin = time.monotonic()
     plan = Plan(options.pairs, settings.cache_folder())
     still = replace(plan, parts=(CONTROLS, OTHERS), recording="no head motion", families=MOTION)
-    results = measure(plan, options.jobs, console_progress())
-    without = measure(still, options.jobs, console_progress())
-    infos = metric_infos(plan.families).values()
-    found = feelings(results, infos)
-    show("What each value is there to feel", tables.owed_rows(found))
-    show("All values and ladders", tables.overview_rows(found))
-    show("Known behaviour", tables.known_rows(results))
-    show("Head motion of the driving clip", head_rows({"on": results, "off": without}))
-    for name, one in (("on", results), ("off", without)):
-        print(f"\nHead motion {name}: {tables.separation_line(separation(one))}")
-    print(f"\nweights: {results.weights}")
-    if options.figure is not None:
-        options.figure.write_bytes(ladder_figure(tables.headline(found)))
+    many = replace(plan, pairs=options.many, parts=(CONTROLS, OTHERS), families=("action_units",))
+    results, without, more = (
+        measure(one, options.jobs, console_progress()) for one in (plan, still, many)
+    )
+    report(results, without, more, options.figure)
     sys.stderr.write(f"{time.monotonic() - begin:.0f} s\n")
+
+
+def report(results: Results, without: Results, more: Results, figure: Path | None) -> None:
+    """Print the tables of the ladders, of recordings without head motion, and of many pairs."""
+    found = feelings(results, metric_infos(DEFAULT).values())
+    show("Ladders", tables.overview_rows(found))
+    show("Known behaviour", tables.known_rows(more))
+    show("Head motion of the driving clip", head_rows({"on": results, "off": without}))
+    rows = []
+    for name, one in (("on", results), ("off", without), ("on, more pairs", more)):
+        for key in HEAD[:3]:
+            rows.append({"head motion": name, **tables.separation_row(separation(one, key))})
+    show("Good against bad", rows)
+    print(f"\nweights: {results.weights}")
+    if figure is not None:
+        figure.write_bytes(ladder_figure(tables.headline(found)))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,6 @@ KNOWN = (
     "apex_error_ms",
     "au_leak",
     "au_f1",
-    "flow_epe_iod",
-    "flow_epe_true_iod",
-    "au_curve_rmse_iod",
 )
 """Columns of the table of known behaviour."""
 _UNITS = {ladder.name: ladder.unit for ladder in LADDERS}
@@ -109,6 +106,17 @@ def separation_line(found: Separation) -> str:
         f"without a common AU {found.disjoint:.3f} ({own} against {disjoint}), "
         f"against all others {found.every:.3f} ({every})"
     )
+
+
+def separation_row(found: Separation) -> dict[str, str]:
+    """Return the same as a row of a table: areas under the ROC curve, clips in brackets."""
+    good, bad, own, disjoint, every = found.counts
+    return {
+        "value": found.key,
+        "good : bad controls": f"{found.controls:.3f} ({good}:{bad})",
+        "own : other clip, no AU in common": f"{found.disjoint:.3f} ({own}:{disjoint})",
+        "own : any other clip": f"{found.every:.3f} ({own}:{every})",
+    }
 
 
 def _number(value: float | None) -> str:

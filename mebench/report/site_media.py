@@ -1,0 +1,158 @@
+"""Pictures and curves of a site's players: each clip as one sheet of frames."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from mebench.io.files import atomic_path
+from mebench.protocol.data import ProtocolData
+from mebench.scoring import ScoringOptions, curves_of
+from mebench.submission.validate import Submission
+from mebench.types import Frames, Pair
+
+SIDE = 160
+"""Pixels of a frame in a sheet."""
+_COLUMNS = 12
+_QUALITY = 82
+_CURVES = 4
+_WIDTH, _HEIGHT, _EDGE = 460.0, 170.0, 26.0
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One clip: its file beside the page, and how its frames lie in it."""
+
+    title: str
+    file: str
+    frames: int
+    columns: int
+    side: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One AU curve as an SVG polyline."""
+
+    name: str
+    clip: str
+    points: str
+    colour: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """AU curves of both clips, in one drawing of `width` by `height`."""
+
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+    edge: float
+    top: str
+    bottom: str
+    end_ms: str
+
+
+@dataclass(frozen=True)
+class Player:
+    """One pair on a method's page; no sheets where its pixels may not be shown."""
+
+    key: str
+    units: str
+    fps: float
+    frames: int
+    sheets: tuple[Sheet, ...]
+    chart: Chart | None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+def write_sheet(path: Path, frames: Frames, title: str, root: Path) -> Sheet:
+    """Write the frames of a clip, scaled to `SIDE`, as one WebP sheet; return how to read it."""
+    columns = min(_COLUMNS, len(frames))
+    rows = math.ceil(len(frames) / columns)
+    sheet = Pillow.new("RGB", (columns * SIDE, rows * SIDE))
+    for number, frame in enumerate(frames):
+        picture = Pillow.fromarray(np.ascontiguousarray(frame))
+        place = (number % columns * SIDE, number // columns * SIDE)
+        sheet.paste(picture.resize((SIDE, SIDE), Pillow.Resampling.LANCZOS), place)
+    out = io.BytesIO()
+    sheet.save(out, format="WEBP", quality=_QUALITY, method=4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(out.getvalue())
+    return Sheet(title, path.relative_to(root).as_posix(), len(frames), columns, SIDE)
+
+
+def player(
+    root: Path,
+    pair: Pair,
+    submission: Submission,
+    data: ProtocolData,
+    options: ScoringOptions,
+    values: dict[str, str],
+    *,
+    pixels: bool,
+) -> Player:
+    """Return the player of one pair, its sheets written below `root` where pixels may be shown."""
+    driving = data.driving[pair.driving]
+    generated = submission.frames(pair)
+    sheets: tuple[Sheet, ...] = ()
+    if pixels:
+        place = root / "media" / data.protocol.id
+        clips = {
+            ("template", f"templates/{pair.template}"): data.templates[pair.template].image[None],
+            ("driving", f"driving/{pair.driving}"): np.asarray(driving.frames),
+            ("generated", f"{submission.manifest.method.id}/{pair.key}"): generated,
+        }
+        sheets = tuple(
+            write_sheet(place / f"{name}.webp", frames, title, root)
+            for (title, name), frames in clips.items()
+        )
+    found = curves_of(submission, pair, data, options)
+    return Player(
+        key=pair.key,
+        units=" + ".join(f"AU{unit.au}" for unit in driving.action_units),
+        fps=driving.fps,
+        frames=min(len(generated), len(driving.frames)),
+        sheets=sheets,
+        chart=_chart(found, driving.fps),
+        values=values,
+    )
+
+
+def _chart(curves: dict[str, np.ndarray], fps: float) -> Chart | None:
+    sides = {
+        side: {k.partition("/")[2]: v for k, v in curves.items() if k.startswith(f"{side}/")}
+        for side in ("driving", "generated")
+    }
+    if not sides["driving"]:
+        return None
+    peaks = {name: float(np.abs(values).max()) for name, values in sides["driving"].items()}
+    names = sorted(peaks, key=lambda name: -peaks[name])[:_CURVES]
+    drawn = [
+        (name, side, np.asarray(sides[side][name], float), number)
+        for number, name in enumerate(names)
+        for side in ("driving", "generated")
+        if name in sides[side]
+    ]
+    low = min(0.0, *(float(values.min()) for _, _, values, _ in drawn))
+    high = max(0.1, *(float(values.max()) for _, _, values, _ in drawn))
+    length = max(len(values) for _, _, values, _ in drawn)
+    lines = tuple(
+        Line(name, side, _polyline(values, low, high, length), number)
+        for name, side, values, number in drawn
+    )
+    end = f"{1000.0 * (length - 1) / fps:.0f}"
+    return Chart(lines, _WIDTH, _HEIGHT, _EDGE, f"{high:.1f}", f"{low:.1f}", end)
+
+
+def _polyline(values: np.ndarray, low: float, high: float, length: int) -> str:
+    wide, tall = _WIDTH - 2 * _EDGE, _HEIGHT - 2 * _EDGE
+    xs = _EDGE + wide * np.arange(len(values)) / max(length - 1, 1)
+    ys = _EDGE + tall * (high - values) / (high - low)
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
