@@ -18,7 +18,7 @@ LEVELS = [
     {"synthme", "facs", "io"},
     {"datasets"},
     {"preprocess"},
-    {"metrics", "protocol", "record", "stats", "comparison"},
+    {"metrics", "protocol", "record", "stats", "comparison", "board"},
     {"submission", "methods"},
     {"scoring", "aggregate"},
     {"runner", "scorer", "generate", "report", "rating", "calibration"},
