@@ -20,6 +20,7 @@ from mebench.preprocess.parallel import each
 from mebench.protocol.data import ProtocolData
 from mebench.record import MethodRow
 from mebench.spec import digest
+from mebench.submission.copies import find_copies
 from mebench.submission.validate import Requirement, Submission
 from mebench.types import Frames, Image, Pair, Progress, Reference, SilentProgress
 
@@ -171,6 +172,7 @@ def _measured_pair(
     pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
     families = build(options)
     basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
+    flags += _copies(frames, pair, data, options.cache, digest(["copies", *basis]))
     maker = submission.manifest.method.id
     keys = [
         digest(
@@ -207,6 +209,19 @@ def _flags(frames: Frames, pair: Pair, wanted: int, template: Image) -> list[str
         )
     if _is_gray(frames[0]) and not _is_gray(template):
         found.append(f"output {pair.key} is grey, its template has colour")
+    return found
+
+
+def _copies(frames: Frames, pair: Pair, data: ProtocolData, cache: Path, key: str) -> list[str]:
+    found: list[str] | None = _cached(cache, key)
+    if found is None:
+        others = {"driving clip": data.driving[pair.driving].frames}
+        reference = data.reference(pair) if data.protocol.reference != "driving" else None
+        if reference is not None:
+            others["reference"] = reference.frames
+        template = data.templates[pair.template].image
+        found = find_copies(frames, template, others, f"output {pair.key}")
+        _keep(cache, key, found)
     return found
 
 

@@ -3,35 +3,187 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mebench.cli.options import data_roots, job_count
 from mebench.cli.progress import console_progress
 
+if TYPE_CHECKING:
+    from mebench.submission.manifest import Manifest
+    from mebench.submission.validate import Requirement
+
+_PATH = click.Path(path_type=Path)
+
+
+def _of_protocol(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option(
+            "--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable."
+        ),
+        click.option("--protocol", default="synthme", show_default=True, help="Id or YAML."),
+    ):
+        command = option(command)
+    return command
+
+
+def _by_method(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--notes", default="", help="Free text of the manifest."),
+        click.option("--url", default="", help="https:// link of the method."),
+        click.option("--authors", default="", help="Who made it."),
+        click.option("--title", help="Name in tables; default: the id."),
+        click.option("--id", "method", help="Id of the method, such as mylab/mymethod."),
+    ):
+        command = option(command)
+    return command
+
 
 @click.group()
 def submission() -> None:
-    """Validate and pack submissions."""
+    """Begin, convert, validate and pack submissions."""
 
 
 @submission.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--protocol", default="synthme", show_default=True, help="Protocol id or YAML.")
-@click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
+@click.option("-o", "--out", required=True, type=_PATH, help="The folder to make.")
+@_of_protocol
+@_by_method
+def init(out: Path, protocol: str, data: tuple[str, ...], **about: str | None) -> None:
+    """Write an empty submission: manifest, folders, and the list of expected outputs."""
+    from mebench.submission.skeleton import write_skeleton
+
+    manifest = _manifest(protocol, {**about, "method": about["method"] or "my-method"})
+    wanted = _requirement(protocol, data)
+    listed = write_skeleton(out, wanted, manifest)
+    click.echo(f"{len(wanted.n_frames)} outputs to fill in {out}, listed in {listed}")
+
+
+@submission.command()
+@click.option("-o", "--out", type=_PATH, help="Write here instead of stdout.")
+def schema(out: Path | None) -> None:
+    """Print the JSON Schema of manifest.json."""
+    from mebench.io.files import write_json
+    from mebench.submission.manifest import json_schema
+
+    if out is None:
+        click.echo(json.dumps(json_schema(), indent=2, sort_keys=True))
+    else:
+        write_json(out, json_schema())
+        click.echo(f"schema: {out}")
+
+
+@submission.command()
+@click.argument("source", type=_PATH)
+@click.option("-o", "--out", required=True, type=_PATH, help="The submission folder to make.")
+@_of_protocol
+@_by_method
+@click.option("--mapping", type=_PATH, help="CSV or YAML: source, template, driving.")
+@click.option("--resample", is_flag=True, help="Take the nearest frames where counts differ.")
+@click.option("--partial", is_flag=True, help="Go on although outputs are missing.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be matched to what.")
+@click.option("--report", type=_PATH, help="JSON report; default: <OUT>-conversion.json.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) -> None:
+def convert(
+    source: Path,
+    out: Path,
+    protocol: str,
+    data: tuple[str, ...],
+    mapping: Path | None,
+    resample: bool,
+    partial: bool,
+    dry_run: bool,
+    report: Path | None,
+    as_json: bool,
+    **about: str | None,
+) -> None:
+    """Turn SOURCE (mp4, avi, mov, gif, folders of images) into a submission folder.
+
+    Names that fit two outputs are refused and listed, never guessed.
+    """
+    from mebench.errors import UsageError
+    from mebench.submission import convert as room
+
+    if not about["method"] and not dry_run:
+        raise UsageError("--id is missing: say whose frames these are, such as --id mylab/mymethod")
+    rows = room.read_mapping(mapping) if mapping is not None else {}
+    wanted = _requirement(protocol, data)
+    if dry_run:
+        _show(room.plan(source, wanted, rows), as_json)
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: is not empty; choose another place")
+    place = report or out.with_name(f"{out.name}-conversion.json")
+    done = room.convert(
+        source,
+        out,
+        wanted,
+        _manifest(protocol, about),
+        mapping=rows,
+        resample=resample,
+        partial=partial,
+        report=place,
+    )
+    _show(done, as_json)
+    if not as_json:
+        click.echo(f"submission: {out}, report: {place}; next: mebench submission validate")
+
+
+@submission.command()
+@click.argument("path", type=_PATH)
+@_of_protocol
+@click.option("--report", type=_PATH, help="Also write all problems to this JSON file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def validate(
+    path: Path, protocol: str, data: tuple[str, ...], report: Path | None, as_json: bool
+) -> None:
     """Check PATH (folder or zip) against a protocol; lists every problem at once."""
-    from mebench import settings
     from mebench.errors import SubmissionError
-    from mebench.protocol.opening import open_protocol
-    from mebench.protocol.spec import load_protocol
-    from mebench.scoring import requirement_of
+    from mebench.io.files import write_json
+    from mebench.submission.text import plain
     from mebench.submission.validate import check_submission
 
     if not path.exists():
         raise SubmissionError(f"{path}: no such folder or zip; give a submission")
+    name = plain(path.resolve().name)
+    wanted = _requirement(protocol, data)
+    found, problems = check_submission(path, wanted)
+    if found is not None:
+        problems = [f"{name}: output {pair.key} is missing" for pair in found.missing]
+    result = {"submission": name, "valid": not problems, "problems": problems}
+    if report is not None:
+        write_json(report, {**result, "protocol": wanted.protocol})
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    elif len(problems) > 1:
+        for problem in problems:
+            click.echo(problem)
+    if len(problems) == 1:
+        raise SubmissionError(problems[0])
+    if problems:
+        raise SubmissionError(f"{name}: {len(problems)} problems, mend all in the list")
+    if not as_json:
+        click.echo(f"{name}: valid, {len(wanted.n_frames)} outputs for '{wanted.protocol}'")
+
+
+@submission.command()
+@click.argument("folder", type=_PATH)
+@click.option("-o", "--out", required=True, type=_PATH, help="The zip.")
+def pack(folder: Path, out: Path) -> None:
+    """Pack FOLDER as a zip whose bytes depend only on its content."""
+    from mebench.submission.pack import pack as pack_folder
+
+    count = pack_folder(folder, out)
+    click.echo(f"packed {count} files: {out}")
+
+
+def _requirement(protocol: str, data: tuple[str, ...]) -> Requirement:
+    from mebench import scoring, settings
+    from mebench.protocol.opening import open_protocol
+    from mebench.protocol.spec import load_protocol
+
     spec = load_protocol(protocol)
     opened = open_protocol(
         spec,
@@ -40,28 +192,34 @@ def validate(path: Path, protocol: str, data: tuple[str, ...], as_json: bool) ->
         jobs=job_count(None),
         progress=console_progress(),
     )
-    found, problems = check_submission(path, requirement_of(opened))
-    if found is not None:
-        problems = [f"{path.name}: output {pair.key} is missing" for pair in found.missing]
+    return scoring.requirement_of(opened)
+
+
+def _manifest(protocol: str, about: dict[str, Any]) -> Manifest:
+    from mebench.errors import UsageError
+    from mebench.protocol.spec import load_protocol
+    from mebench.spec import explain
+    from mebench.submission.manifest import Manifest, ValidationError
+
+    method = {"id": about["method"], "title": about["title"] or about["method"]}
+    method |= {"authors": about["authors"], "url": about["url"]}
+    value = {"protocol": load_protocol(protocol).id, "method": method, "notes": about["notes"]}
+    try:
+        return Manifest.model_validate(value)
+    except ValidationError as error:
+        raise UsageError(explain(Manifest, error)) from error
+
+
+def _show(done: Any, as_json: bool) -> None:
+    from dataclasses import asdict
+
     if as_json:
-        click.echo(json.dumps({"valid": not problems, "problems": problems}, indent=2))
-    elif len(problems) > 1:
-        for problem in problems:
-            click.echo(problem)
-    if len(problems) == 1:
-        raise SubmissionError(problems[0])
-    if problems:
-        raise SubmissionError(f"{path.name}: {len(problems)} problems, mend all in the list")
-    if not as_json:
-        click.echo(f"{path.name}: valid, {len(opened.pairs)} outputs for '{spec.id}'")
-
-
-@submission.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The zip.")
-def pack(folder: Path, out: Path) -> None:
-    """Pack FOLDER as a zip whose bytes depend only on its content."""
-    from mebench.submission.pack import pack as pack_folder
-
-    count = pack_folder(folder, out)
-    click.echo(f"packed {count} files: {out}")
+        rows = [asdict(one) for one in done.taken]
+        document = {"sources": rows, "missing": done.missing, "lossy": done.lossy}
+        click.echo(json.dumps(document, indent=2))
+        return
+    for one in done.taken:
+        notes = "; ".join([one.how, *one.notes, *one.candidates])
+        click.echo(f"{one.source} -> {one.output or 'nothing'} ({notes})")
+    for key in done.missing:
+        click.echo(f"nothing for {key}")

@@ -7,7 +7,8 @@ import re
 import unicodedata
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ValidationError as ValidationError
 
 from mebench.errors import SubmissionError
 from mebench.spec import explain
@@ -25,10 +26,10 @@ class Method(BaseModel):
     """The method that made the frames."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str
+    id: str = Field(json_schema_extra={"pattern": f"^{_ID.pattern}$"})
     title: str = Field(min_length=1, max_length=120)
     authors: str = Field("", max_length=500)
-    url: str = Field("", max_length=500)
+    url: str = Field("", max_length=500, json_schema_extra={"pattern": "^(https://.*)?$"})
 
     @field_validator("id")
     @classmethod
@@ -73,6 +74,12 @@ class Manifest(BaseModel):
         return visible(value)
 
 
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``manifest.json``."""
+    schema = Manifest.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
 def visible(text: str) -> str:
     """Return `text` when every character can be seen.
 
@@ -110,7 +117,9 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:
-        raise SubmissionError(plain(f"{where}: {explain(Manifest, error)}")) from error
+        others = [".".join(map(str, one["loc"])) for one in error.errors()[1:]]
+        more = f" (also wrong: {', '.join(others)})" if others else ""
+        raise SubmissionError(plain(f"{where}: {explain(Manifest, error)}{more}")) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -91,10 +91,10 @@ def check_submission(
         return None, [str(error)]
     problems: list[str] = []
     manifest = _manifest(source, requirement, problems)
-    missing = _check_outputs(source, requirement, problems)
-    if decode and not problems:
+    missing, uneven = _check_outputs(source, requirement, problems)
+    if decode:
         for pair in requirement.n_frames:
-            if pair not in missing:
+            if pair not in missing and pair not in uneven:
                 try:
                     _frames(path, pair, requirement, guarded)
                 except SubmissionError as error:
@@ -139,7 +139,11 @@ def _manifest(source: Source, requirement: Requirement, problems: list[str]) -> 
     return manifest
 
 
-def _check_outputs(source: Source, requirement: Requirement, problems: list[str]) -> list[Pair]:
+def _check_outputs(
+    source: Source, requirement: Requirement, problems: list[str]
+) -> tuple[list[Pair], set[Pair]]:
+    """Return the outputs without any frame, and those with a wrong number or gaps."""
+    uneven: set[Pair] = set()
     numbers: dict[Pair, list[int]] = defaultdict(list)
     for name in source.names():
         if name == MANIFEST:
@@ -164,13 +168,14 @@ def _check_outputs(source: Source, requirement: Requirement, problems: list[str]
         found = sorted(numbers.get(pair, []))
         whole = found == list(range(len(found)))
         if found and not (whole and abs(len(found) - wanted) <= requirement.tolerance):
+            uneven.add(pair)
             gaps = sorted(set(range(wanted)) - set(found))
             hint = f", first missing {gaps[0]:05d}.png" if gaps else ""
             problems.append(
                 f"{source.label}/frames/{pair.key}: {len(found)} frames, "
                 f"expected {wanted}{spare} numbered from 00000{hint}"
             )
-    return [pair for pair in requirement.n_frames if pair not in numbers]
+    return [pair for pair in requirement.n_frames if pair not in numbers], uneven
 
 
 def _frames(path: Path, pair: Pair, requirement: Requirement, guarded: bool) -> Frames:

@@ -1,0 +1,51 @@
+"""Outputs that are copies: exact ones by a digest of pixels, near ones by their difference."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from mebench.types import Frames, Image
+
+NEAR = 0.1
+"""A clip is a near copy when its difference is below this share of the template's."""
+_GRID = 2
+
+
+def find_copies(
+    generated: Frames, template: Image, others: dict[str, Frames], where: str
+) -> list[str]:
+    """Return one line for each clip of `others` that `generated` copies, exactly or nearly.
+
+    Frames that equal the template are no copies: a clip may start there.
+
+    Shapes: generated (T, H, W, 3), template (H, W, 3), others (T', H, W, 3).
+    """
+    still = _digest(template)
+    own = [_digest(frame) for frame in generated]
+    found = []
+    for name, clip in others.items():
+        held = {_digest(frame) for frame in clip} - {still}
+        exact = sum(digest in held for digest in own)
+        if exact:
+            found.append(f"{where}: {exact} of {len(own)} frames are exact copies of the {name}")
+        elif (share := _share(generated, template, clip)) < NEAR:
+            found.append(
+                f"{where}: near copy of the {name}, "
+                f"{share:.3f} of the template's difference from it"
+            )
+    return found
+
+
+def _digest(frame: Image) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(frame).data).digest()
+
+
+def _share(generated: Frames, template: Image, clip: Frames) -> float:
+    """Return the mean difference of two clips as a share of the still template's, on a grid."""
+    length = min(len(generated), len(clip))
+    theirs = np.asarray(clip[:length, ::_GRID, ::_GRID]).astype(np.int16)
+    ours = generated[:length, ::_GRID, ::_GRID].astype(np.int16)
+    still = np.abs(template[None, ::_GRID, ::_GRID].astype(np.int16) - theirs).sum(dtype=np.int64)
+    return float(np.abs(ours - theirs).sum(dtype=np.int64) / still) if still else 1.0
