@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,21 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "tiny.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return export(shared / "tiny", preset="tiny", seed=0)
+
+
+def browser() -> str | None:
+    """Return the Chromium that tests marked ``browser`` drive, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def pytest_report_header() -> str:
+    """Say which browser is driven, or that none is here."""
+    return f"browser: {browser() or 'none, tests marked so stay out (apt-get install chromium)'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests marked ``browser`` out where there is none."""
+    if browser() is None:
+        left_out = [item for item in items if item.get_closest_marker("browser")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)

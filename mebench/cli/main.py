@@ -25,8 +25,12 @@ INTERRUPTED = 130
         "score": ("mebench.cli.score:score", "Score one submission or a folder of many."),
         "table": ("mebench.cli.table:table", "Turn records into a table for a paper."),
         "compare": ("mebench.cli.compare:compare", "Are two results different, or is it chance?"),
+        "leaderboard": (
+            "mebench.cli.leaderboard:leaderboard",
+            "Take records in, score them again, build the site.",
+        ),
         "data": ("mebench.cli.groups:data", "Make, check, index, prepare and show data sets."),
-        "submission": ("mebench.cli.submission:submission", "Validate and pack submissions."),
+        "submission": ("mebench.cli.submission:submission", "Make, check and pack submissions."),
         "weights": ("mebench.cli.weights:weights", "Published network weights."),
         "list": ("mebench.cli.listing:list_", "List data sets, baselines, protocols or metrics."),
         "show": ("mebench.cli.listing:show", "Show one of them whole."),

@@ -66,22 +66,24 @@ def build_site(
         raise UsageError(f"{out}: holds something that is no site of mebench; give another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_text(marker, f"made by mebench {__version__}\n")
-    page = _Pages(out, groups, stamp)
+    has_published = published is not None and published.is_file()
+    page = _Pages(out, groups, stamp, has_published)
     page.write("index.html", "site_index.html.j2")
     page.write("submit.html", "site_submit.html.j2")
-    if published is not None and published.is_file():
+    if published is not None and has_published:
         with published.open(newline="", encoding="utf-8") as handle:
             page.write(
                 "published.html", "site_published.html.j2", rows=list(csv.DictReader(handle))
             )
     for group in groups:
-        table = _table(group)
+        table = _table(group, _with_values(group.records))
         records = {record.result.id: record for record in group.records}
         page.write(
             f"{group.name}.html",
             "site_board.html.j2",
             group=group,
             table=table,
+            notes=_table(group, _headline(group.records[0].result)).notes,
             body=[_line(group, row, table, records) for row in table.rows],
             head=_headline(group.records[0].result),
         )
@@ -94,6 +96,7 @@ def build_site(
                 record=record,
                 players=shown,
                 metrics=_metric_lines(record),
+                without=_without(record),
                 clips=_clip_lines(record),
                 head=_headline(record.result),
             )
@@ -103,7 +106,7 @@ def build_site(
 class _Pages:
     """Renders templates; every page carries its own style and script, named in its CSP by hash."""
 
-    def __init__(self, out: Path, groups: Sequence[Group], stamp: str) -> None:
+    def __init__(self, out: Path, groups: Sequence[Group], stamp: str, has_published: bool) -> None:
         from jinja2 import Environment, PackageLoader, StrictUndefined
 
         self.out = out
@@ -120,6 +123,7 @@ class _Pages:
         self.shared: dict[str, Any] = {
             "groups": groups,
             "stamp": stamp,
+            "has_published": has_published,
             "version": __version__,
             "style": style,
             "script": script,
@@ -129,9 +133,7 @@ class _Pages:
 
     def write(self, name: str, template: str, **values: Any) -> None:
         path = self.out / name
-        text = self.environment.get_template(template).render(
-            **self.shared, here=name, published=(self.out / "published.html").name, **values
-        )
+        text = self.environment.get_template(template).render(**self.shared, here=name, **values)
         write_text(path, text)
         self.written.append(path)
 
@@ -144,10 +146,16 @@ def _headline(row: MethodRow) -> list[str]:
     return [key for key, metric in row.metrics.items() if metric.headline]
 
 
-def _table(group: Group) -> Table:
-    keys = list(dict.fromkeys(key for r in group.records for key in r.result.metrics))
+def _with_values(records: Sequence[Record]) -> list[str]:
+    """Return the keys of which some record has a value, in table order."""
+    rows = [record.result.metrics for record in records]
+    keys = dict.fromkeys(key for metrics in rows for key in metrics)
+    return [k for k in keys if any(k in m and m[k].value is not None for m in rows)]
+
+
+def _table(group: Group, keys: Sequence[str]) -> Table:
     sort = None if group.protocol is None else group.protocol.rank_by
-    return build_table(group.records, metrics=keys, sort=sort if sort in keys else None)
+    return build_table(group.records, metrics=keys or None, sort=sort if sort in keys else None)
 
 
 def _line(group: Group, row: Row, table: Table, records: Mapping[str, Record]) -> dict[str, Any]:
@@ -172,6 +180,8 @@ def _line(group: Group, row: Row, table: Table, records: Mapping[str, Record]) -
 def _metric_lines(record: Record) -> list[dict[str, str]]:
     lines = []
     for key, metric in record.result.metrics.items():
+        if metric.value is None:
+            continue
         interval = DASH
         if metric.ci95 is not None:
             interval = f"{metric.ci95[0]:.4g} to {metric.ci95[1]:.4g}"
@@ -179,15 +189,25 @@ def _metric_lines(record: Record) -> list[dict[str, str]]:
             {
                 "key": key,
                 "title": metric.title,
-                "value": DASH if metric.value is None else f"{metric.value:.4g}",
+                "value": f"{metric.value:.4g}",
                 "interval": interval,
                 "unit": metric.unit,
                 "n": str(metric.n),
                 "better": {True: "higher", False: "lower", None: ""}[metric.higher_is_better],
-                "failed": "; ".join(f"{k}: {v}" for k, v in sorted(metric.failed.items())[:3]),
+                "failed": "; ".join(f"{k}: {v}" for k, v in sorted(metric.failed.items())),
             }
         )
     return lines
+
+
+def _without(record: Record) -> list[str]:
+    """Return one line for each reason why values could not be had, with their keys."""
+    reasons: dict[str, list[str]] = {}
+    for key, metric in record.result.metrics.items():
+        if metric.value is None:
+            reason = next(iter(metric.failed.values()), "no value")
+            reasons.setdefault(reason, []).append(key)
+    return [f"{', '.join(keys)}: {reason}" for reason, keys in reasons.items()]
 
 
 def _clip_lines(record: Record) -> list[dict[str, Any]]:

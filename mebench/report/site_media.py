@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from PIL import Image as Pillow
 
 from mebench.io.files import atomic_path
 from mebench.protocol.data import ProtocolData
-from mebench.scoring import ScoringOptions, curves_of
-from mebench.submission.validate import Submission
-from mebench.types import Frames, Pair
+from mebench.record import Record
+from mebench.scoring import ScoringOptions, curves_of, requirement_of
+from mebench.submission.validate import Submission, open_submission
+from mebench.types import Frames, Pair, Progress
 
 SIDE = 160
 """Pixels of a frame in a sheet."""
@@ -86,6 +88,58 @@ def write_sheet(path: Path, frames: Frames, title: str, root: Path) -> Sheet:
     with atomic_path(path) as temporary:
         temporary.write_bytes(out.getvalue())
     return Sheet(title, path.relative_to(root).as_posix(), len(frames), columns, SIDE)
+
+
+@dataclass(frozen=True)
+class PlayerMaker:
+    """Makes the players of records whose submission is at hand.
+
+    Attributes:
+        folders: submission of each method, by protocol digest and method id.
+        opened: the protocols, by digest.
+        options: how curves are measured.
+        private: whether pixels of gated data are shown.
+        progress: where the work is told.
+    """
+
+    folders: Mapping[tuple[str, str], Path]
+    opened: Mapping[str, ProtocolData]
+    options: ScoringOptions
+    private: bool
+    progress: Progress
+
+    def __call__(self, out: Path, record: Record) -> list[Player]:
+        """Write the sheets of a record's clips below `out`; return its players.
+
+        Raises:
+            SubmissionError: for a submission that cannot be read.
+        """
+        data = self.opened.get(record.protocol.digest)
+        place = self.folders.get((record.protocol.digest, record.result.id))
+        if data is None or place is None or data.index_digest != record.dataset.index_digest:
+            return []
+        partial = data.protocol.missing_output == "partial"
+        submission = open_submission(place, requirement_of(data), allow_missing=partial)
+        shown = [pair for pair in data.pairs if pair not in submission.missing]
+        pixels = self.private or not data.gated
+        found = []
+        with self.progress.task(f"site {record.result.id}", total=len(shown)) as task:
+            for pair in shown:
+                values = _values(record, pair)
+                found.append(
+                    player(out, pair, submission, data, self.options, values, pixels=pixels)
+                )
+                task.advance(note=pair.key)
+        return found
+
+
+def _values(record: Record, pair: Pair) -> dict[str, str]:
+    values = record.result.per_clip.get(pair.key, {})
+    return {
+        metric.title: "--" if (value := values.get(key)) is None else f"{value:.3f}"
+        for key, metric in record.result.metrics.items()
+        if metric.headline and key in values
+    }
 
 
 def player(

@@ -1,0 +1,221 @@
+"""``mebench leaderboard``: records onto the board, scored again, and made into a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mebench.cli.options import data_roots, device_of, job_count
+from mebench.cli.progress import console_progress
+
+if TYPE_CHECKING:
+    from mebench.board import Entry
+    from mebench.protocol.data import ProtocolData
+    from mebench.report.site import Group
+    from mebench.report.site_media import PlayerMaker
+
+_BOARD = click.option(
+    "--board",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("leaderboard"),
+    show_default=True,
+    help="Folder that holds records/<protocol>/<method>.json.",
+)
+_SUBMISSIONS = click.option(
+    "--submissions",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder with the methods' submissions, <id> or <id>.zip.",
+)
+_DATA = click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
+_JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Worker processes.")
+
+
+@click.group()
+def leaderboard() -> None:
+    """Take records in, score them again, and build the site."""
+
+
+@leaderboard.command()
+@click.argument("records", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_BOARD
+@click.option("--replace", is_flag=True, help="Replace the row of a method that is there already.")
+def add(records: tuple[Path, ...], board: Path, replace: bool) -> None:
+    """Take RECORDS (files of `mebench score`, or run folders) onto the board, self-reported."""
+    from mebench.board import add as take_in
+
+    for path in records:
+        place = take_in(board, path / "record.json" if path.is_dir() else path, replace=replace)
+        click.echo(f"added {place}")
+
+
+@leaderboard.command()
+@_BOARD
+@_SUBMISSIONS
+@_DATA
+@_JOBS
+@click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
+def check(
+    board: Path,
+    submissions: Path | None,
+    data: tuple[str, ...],
+    jobs: int | None,
+    device: str | None,
+) -> None:
+    """Check every row, and score again those whose submission is there: they become verified."""
+    from mebench.board import read
+    from mebench.errors import SubmissionError
+
+    entries, problems = read(board)
+    for text in problems.values():
+        click.echo(f"refused {text}", err=True)
+    wrong = len(problems)
+    folder = submissions or board / "submissions"
+    wrong += _score_again(entries, folder, data, job_count(jobs), device_of(device))
+    if wrong:
+        raise SubmissionError(f"{wrong} rows of {board} are not what they claim; see above")
+
+
+def _score_again(
+    entries: list[Entry], folder: Path, data: tuple[str, ...], jobs: int, device: str
+) -> int:
+    """Score rows again by protocol; return how many differ from their record."""
+    from mebench import settings
+    from mebench.board import submissions_of, verify
+    from mebench.scorer import score_many
+
+    wrong = 0
+    for name in dict.fromkeys(entry.record.protocol.id for entry in entries):
+        rows = [entry for entry in entries if entry.record.protocol.id == name]
+        there = submissions_of(folder / name, rows) or submissions_of(folder, rows)
+        for entry in rows:
+            if entry.record.result.id not in there:
+                status = entry.record.status
+                click.echo(f"{name}/{entry.record.result.id}: {status}, no submission here")
+        if not there:
+            continue
+        opened = _opened(name, data, jobs)
+        records, refused = score_many(
+            list(there.values()),
+            opened,
+            families=opened.protocol.metrics,
+            cache=settings.cache_folder(),
+            device=device,
+            jobs=jobs,
+            out=settings.cache_folder() / "board-check" / name,
+            progress=console_progress(),
+        )
+        for problem in refused.values():
+            click.echo(f"refused {problem}", err=True)
+        wrong += len(refused)
+        scored = {record.result.id: record for record in records}
+        for entry in rows:
+            again = scored.get(entry.record.result.id)
+            if again is None:
+                continue
+            found = verify(entry, again)
+            wrong += bool(found)
+            told = "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+            click.echo(f"{name}/{again.result.id}: {told or entry.record.status}")
+    return wrong
+
+
+@leaderboard.command()
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The site.")
+@_BOARD
+@_SUBMISSIONS
+@_DATA
+@_JOBS
+@click.option("--private", is_flag=True, help="Show gated pixels too; the site says so.")
+def build(
+    out: Path,
+    board: Path,
+    submissions: Path | None,
+    data: tuple[str, ...],
+    jobs: int | None,
+    private: bool,
+) -> None:
+    """Build a static site that opens from disk; with --submissions, with players and curves."""
+    from mebench.board import by_protocol, read
+    from mebench.content import content_folder
+    from mebench.report.site import build_site
+
+    entries, problems = read(board)
+    for text in problems.values():
+        click.echo(f"left out {text}", err=True)
+    groups, opened = [], {}
+    for name, rows in by_protocol(entries).items():
+        group, ready = _group(name, rows, submissions, data, job_count(jobs))
+        groups.append(group)
+        if ready is not None:
+            opened[group.name] = ready
+    gated = sorted({name for ready in opened.values() for name in ready.gated})
+    stamp = f"PRIVATE: shows pixels of {', '.join(gated)}, do not pass on." if gated else ""
+    own = board / "published.csv"
+    written = build_site(
+        out,
+        groups,
+        own if own.is_file() else content_folder("leaderboard") / "published.csv",
+        None if submissions is None else _players(submissions, groups, opened, private),
+        stamp=stamp if private else "",
+    )
+    click.echo(f"site: {out / 'index.html'} ({len(written)} pages)")
+
+
+def _group(
+    name: str, rows: list[Entry], submissions: Path | None, data: tuple[str, ...], jobs: int
+) -> tuple[Group, ProtocolData | None]:
+    from mebench.errors import UsageError
+    from mebench.protocol.spec import load_protocol
+    from mebench.report.site import Group
+
+    records = [entry.record for entry in rows]
+    try:
+        protocol = load_protocol(records[0].protocol.id)
+    except UsageError:
+        return Group(name, records, None), None
+    if protocol.digest != records[0].protocol.digest:
+        return Group(name, records, None), None
+    if submissions is None:
+        return Group(name, records, protocol), None
+    ready = _opened(protocol.id, data, jobs)
+    return Group(name, records, protocol, ready.gated), ready
+
+
+def _players(
+    folder: Path, groups: list[Group], opened: dict[str, ProtocolData], private: bool
+) -> PlayerMaker:
+    """Return what makes the players of the records whose submission is in `folder`."""
+    from mebench import settings
+    from mebench.report.site_media import PlayerMaker
+    from mebench.scoring import ScoringOptions
+
+    found: dict[tuple[str, str], Path] = {}
+    for group in groups:
+        if group.protocol is None:
+            continue
+        for record in group.records:
+            name = record.result.id
+            for place in (folder / group.name / name, folder / name):
+                for path in (place, place.with_name(f"{name}.zip")):
+                    if path.exists():
+                        found.setdefault((record.protocol.digest, name), path)
+    options = ScoringOptions(metrics=("action_units",), cache=settings.cache_folder())
+    by_digest = {ready.protocol.digest: ready for ready in opened.values()}
+    return PlayerMaker(found, by_digest, options, private, console_progress())
+
+
+def _opened(name: str, data: tuple[str, ...], jobs: int) -> ProtocolData:
+    from mebench import settings
+    from mebench.protocol.opening import open_protocol
+    from mebench.protocol.spec import load_protocol
+
+    spec = load_protocol(name)
+    return open_protocol(
+        spec,
+        data_roots(data, spec.sources),
+        cache=settings.cache_folder(),
+        jobs=jobs,
+        progress=console_progress(),
+    )
