@@ -3,81 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
-from mebench.comparison import training_effect
 from mebench.errors import UsageError, did_you_mean
-from mebench.record import MethodRow, MetricResult, Record
+from mebench.record import MetricResult, Record
+from mebench.report.model import (
+    CLAIMED,
+    PARTIAL,
+    Cell,
+    Column,
+    Entry,
+    Mark,
+    Spread,
+    Table,
+    printed_number,
+)
+from mebench.report.model import Row as Row
+from mebench.report.notes import caption_of, notes_of
+from mebench.report.parts import by_part, part_keys, part_title
 from mebench.report.ranking import RULE, places, rank_key
 
-Mark = Literal["best", "second"]
-_IMAGE_QUALITY = ("psnr_db",)
-_ARROWS = {True: "↑", False: "↓", None: ""}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric as a table shows it."""
-
-    key: str
-    title: str
-    unit: str
-    higher_is_better: bool | None
-    decimals: int
-
-    @property
-    def arrow(self) -> str:
-        """Return the direction as an arrow, empty for a diagnostic."""
-        return _ARROWS[self.higher_is_better]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One value; `value` is None where there is none and `reason` says why."""
-
-    value: float | None = None
-    ci95: tuple[float, float] | None = None
-    n: int = 0
-    reason: str = ""
-    mark: Mark | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method or control; `rank` is None where it has no place."""
-
-    id: str
-    title: str
-    control: bool
-    cells: dict[str, Cell]
-    marks: tuple[str, ...] = ()
-    rank: int | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns, rows and what must be said below them.
-
-    `ranked_by` is the metric of the rows' ranks, empty where fewer than two methods have one.
-    """
-
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    caption: str
-    notes: tuple[str, ...] = field(default=())
-    ranked_by: str = ""
+_ROW_MARKS = {"partial": (PARTIAL,), "self-reported": (CLAIMED,)}
 
 
 def build_table(
     records: Sequence[Record],
     *,
     metrics: Sequence[str] | None = None,
+    by_dataset: Sequence[str] = (),
     sort: str | None = None,
     caption: str | None = None,
     controls: bool = True,
+    spread: Spread = "interval",
+    decimals: int | None = None,
 ) -> Table:
     """Return the table of some records of one protocol on one index.
+
+    Args:
+        records: a record a method.
+        metrics: columns; the headline ones where neither these nor `by_dataset` are given.
+        by_dataset: metrics with a column a data set and one for their composite.
+        sort: column to order methods by, ``fid`` or ``fid:composite``.
+        caption: in place of the default one.
+        controls: whether control rows are shown.
+        spread: what stands beside a mean: its interval, ± half its width, or nothing.
+        decimals: digits after the point in place of those that fit each column.
 
     Raises:
         UsageError: when the records are not comparable, or a metric key is unknown.
@@ -85,38 +54,58 @@ def build_table(
     if not records:
         raise UsageError("no records given; make one with: mebench run baseline fomm-prior")
     _require_comparable(records)
-    rows = _unique_rows(records, controls)
+    entries = _entries(records, controls, by_dataset)
     known: dict[str, MetricResult] = {}
-    for row, _ in rows:
-        known.update({key: result for key, result in row.metrics.items() if key not in known})
-    keys = list(metrics) if metrics else [key for key, result in known.items() if result.headline]
-    for key in [*keys, *([sort] if sort else [])]:
+    for entry in entries:
+        known.update({key: r for key, r in entry.results.items() if key not in known})
+    keys = list(metrics or ())
+    if not metrics and not by_dataset:
+        keys = [key for key, result in known.items() if result.headline and ":" not in key]
+    for key in [*keys, *by_dataset, *([sort] if sort else [])]:
         if key not in known:
             raise UsageError(f"unknown metric '{key}'.{did_you_mean(key, known)}")
+    keys += part_keys(by_dataset, known)
     if sort is not None:
-        rows = _sorted(rows, sort, known[sort].higher_is_better)
-    by = rank_key(known, keys, sort)
+        entries = _sorted(entries, sort, known[sort].higher_is_better)
+    whole = list(dict.fromkeys(key.partition(":")[0] for key in keys))
+    by = rank_key(known, whole, sort)
     ranks = _ranks(records, by)
     ranked_by = by if by is not None and ranks else ""
-    marks = {key: _best_two([row for row, control in rows if not control], key) for key in keys}
+    columns = tuple(_column(key, known[key], entries, decimals) for key in keys)
+    marks = {column.key: _best_two(entries, column) for column in columns}
+    essential, details = notes_of(records, entries, columns)
+    if ranked_by:
+        essential.insert(0, f"rank: by {known[ranked_by].title}; {RULE}.")
     return Table(
-        columns=tuple(_column(key, known[key], rows) for key in keys),
-        rows=tuple(
-            Row(
-                id=row.id,
-                title=row.title,
-                control=control,
-                cells={key: _cell(row, key, {} if control else marks[key]) for key in keys},
-                rank=None if control else ranks.get(id(row)),
-            )
-            for row, control in rows
-        ),
-        caption=caption or _caption(records[0]),
-        notes=(
-            *((f"rank: by {known[ranked_by].title}; {RULE}.",) if ranked_by else ()),
-            *_notes(records, [row for row, _ in rows], keys),
-        ),
+        columns=columns,
+        rows=tuple(_row(entry, columns, marks, ranks) for entry in entries),
+        caption=caption or caption_of(records[0], spread),
+        notes=(*essential, *details),
+        essential=len(essential),
         ranked_by=ranked_by,
+        spread=spread,
+        protocol=records[0].protocol.id,
+    )
+
+
+def _row(
+    entry: Entry,
+    columns: Sequence[Column],
+    marks: Mapping[str, Mapping[str, Mark]],
+    ranks: Mapping[int, int],
+) -> Row:
+    status = "verified" if entry.control else entry.record.status
+    return Row(
+        id=entry.row.id,
+        title=entry.row.title,
+        control=entry.control,
+        cells={
+            column.key: _cell(entry, column, {} if _unmarked(entry) else marks[column.key])
+            for column in columns
+        },
+        marks=_ROW_MARKS.get(status, ()),
+        rank=None if entry.control else ranks.get(id(entry.row)),
+        status=status,
     )
 
 
@@ -145,114 +134,72 @@ def _require_comparable(records: Sequence[Record]) -> None:
                 )
 
 
-def _unique_rows(records: Sequence[Record], controls: bool) -> list[tuple[MethodRow, bool]]:
-    rows = [(record.result, False) for record in records]
-    seen = {(row.id, row.pixel_digest) for row, _ in rows}
+def _entries(records: Sequence[Record], controls: bool, by_dataset: Sequence[str]) -> list[Entry]:
+    rows = [(record.result, record, False) for record in records]
+    seen = {(row.id, row.pixel_digest) for row, _, _ in rows}
     for record in records if controls else ():
         for row in record.controls:
             if (row.id, row.pixel_digest) not in seen:
                 seen.add((row.id, row.pixel_digest))
-                rows.append((row, True))
-    return rows
+                rows.append((row, record, True))
+    return [
+        Entry(row, record, control, {**row.metrics, **by_part(row, record.groups, by_dataset)})
+        for row, record, control in rows
+    ]
 
 
-def _sorted(
-    rows: list[tuple[MethodRow, bool]], key: str, higher: bool | None
-) -> list[tuple[MethodRow, bool]]:
+def _sorted(entries: Sequence[Entry], key: str, higher: bool | None) -> list[Entry]:
     sign = -1.0 if higher else 1.0
 
-    def place(item: tuple[MethodRow, bool]) -> tuple[bool, bool, float]:
-        result = item[0].metrics.get(key)
+    def place(entry: Entry) -> tuple[bool, bool, float]:
+        result = entry.results.get(key)
         value = result.value if result else None
-        return item[1], value is None, sign * value if value is not None else 0.0
+        return entry.control, value is None, sign * value if value is not None else 0.0
 
-    return sorted(rows, key=place)
+    return sorted(entries, key=place)
 
 
-def _best_two(rows: Sequence[MethodRow], key: str) -> dict[float, Mark]:
-    results = [row.metrics[key] for row in rows if key in row.metrics]
-    values = sorted({r.value for r in results if r.value is not None})
-    if len(values) < 2 or results[0].higher_is_better is None:
+def _unmarked(entry: Entry) -> bool:
+    return entry.control or entry.record.status == "partial"
+
+
+def _best_two(entries: Sequence[Entry], column: Column) -> dict[str, Mark]:
+    """Return the printed values that are best and second; what prints alike shares its mark."""
+    if column.higher_is_better is None or column.mark:
         return {}
-    if results[0].higher_is_better:
-        values.reverse()
-    return {values[0]: "best", values[1]: "second"}
+    results = [entry.results.get(column.key) for entry in entries if not _unmarked(entry)]
+    values = [r.value for r in results if r is not None and r.value is not None]
+    values.sort(reverse=column.higher_is_better)
+    printed = [printed_number(value, column) for value in values]
+    if len(set(printed)) < 2:
+        return {}
+    marks: dict[str, Mark] = {printed[0]: "best"}
+    if printed[1] != printed[0]:  # two that share the first place leave no second one
+        marks[printed[1]] = "second"
+    return marks
 
 
-def _cell(row: MethodRow, key: str, marks: Mapping[float, Mark]) -> Cell:
-    result = row.metrics.get(key)
+def _cell(entry: Entry, column: Column, marks: Mapping[str, Mark]) -> Cell:
+    result = entry.results.get(column.key)
     if result is None:
         return Cell(reason="not computed")
     if result.value is None:
         return Cell(reason=next(iter(result.failed.values()), "no value"))
-    return Cell(result.value, result.ci95, result.n, mark=marks.get(result.value))
+    mark = marks.get(printed_number(result.value, column))
+    return Cell(result.value, result.ci95, result.n, mark=mark)
 
 
-def _column(key: str, result: MetricResult, rows: Sequence[tuple[MethodRow, bool]]) -> Column:
-    values = [row.metrics[key].value for row, _ in rows if key in row.metrics]
-    largest = max((abs(value) for value in values if value is not None), default=0.0)
-    decimals = 3 if largest < 2 else 2 if largest < 100 else 1
-    return Column(key, result.title, result.unit, result.higher_is_better, decimals)
-
-
-def _caption(record: Record) -> str:
-    data = record.dataset
-    return (
-        f"{record.protocol.id}: {data.pairs} pairs, driving clips of {data.driving_subjects} "
-        f"subjects that training never saw. Mean and interval ({_how(record)})."
+def _column(
+    key: str, result: MetricResult, entries: Sequence[Entry], decimals: int | None
+) -> Column:
+    found = [entry.results[key].value for entry in entries if key in entry.results]
+    largest = max((abs(value) for value in found if value is not None), default=0.0)
+    fitting = 3 if largest < 2 else 2 if largest < 100 else 1
+    return Column(
+        key,
+        result.title,
+        result.unit,
+        result.higher_is_better,
+        fitting if decimals is None else decimals,
+        part_title(key),
     )
-
-
-def _how(record: Record) -> str:
-    return record.intervals or "95 % percentile bootstrap over driving subjects"
-
-
-def _counts(rows: Sequence[MethodRow], keys: Sequence[str]) -> str:
-    """Say how many pairs stand behind the values: the usual number, and which columns differ."""
-    found: dict[str, list[int]] = {}
-    for key in keys:
-        counts = sorted({row.metrics[key].n for row in rows if key in row.metrics})
-        title = next((row.metrics[key].title for row in rows if key in row.metrics), key)
-        found[title] = counts
-    most = max((count for counts in found.values() for count in counts), default=0)
-    others = [
-        f"{title}: {' or '.join(map(str, counts))}"
-        for title, counts in found.items()
-        if counts != [most]
-    ]
-    return f"n = {most} pairs behind each value" + (f" ({'; '.join(others)})." if others else ".")
-
-
-def _notes(records: Sequence[Record], rows: Sequence[MethodRow], keys: Sequence[str]) -> list[str]:
-    notes = [_counts(rows, keys)]
-    if len({record.intervals for record in records}) > 1:
-        notes += [f"intervals of {record.result.id}: {_how(record)}" for record in records]
-    for record in records:
-        notes += [
-            f"training changed {effect.line()} (paired with {record.result.id} before training)"
-            for effect in training_effect(record, tuple(dict.fromkeys((*keys, *_IMAGE_QUALITY))))
-        ]
-    weights = {name: value for record in records for name, value in record.weights.items()}
-    for name, value in sorted(weights.items()):
-        seeded = value.startswith("seeded")
-        shown = value.rpartition(":")[2][:12]
-        notes.append(f"weights {name}: {'seeded stand-in' if seeded else 'sha256'} {shown}")
-    if any("~seeded" in key for key in keys):
-        notes.append(
-            "~seeded: stand-in weights, not the published network; never compare with published "
-            "values and never rank by it. Get the real ones with: mebench weights fetch"
-        )
-    notes.append(
-        "SSIM, PSNR, LPIPS and identity reward a frozen face: read them only beside the motion "
-        "columns."
-    )
-    missing = {
-        f"without {key}: {place}: {reason}"
-        for row in rows
-        for key in keys
-        if key in row.metrics
-        for place, reason in row.metrics[key].failed.items()
-    }
-    notes += sorted(missing)[:12]
-    notes += [note for record in records for note in record.notes]
-    return notes

@@ -42,7 +42,7 @@ def test_text_shows_values_intervals_and_reasons():
 
 
 def test_without_intervals():
-    assert "[" not in render(table(), "markdown", ci=False).split("\n\n")[1]
+    assert "[" not in render(table(spread="none"), "markdown").split("\n\n")[1]
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
@@ -77,7 +77,7 @@ def test_json_reads_back():
 def test_latex_is_balanced():
     text = render(table(), "latex")
     assert text.count(r"\begin{") == text.count(r"\end{")
-    assert r"\textbf{0.900}" in text
+    assert r"$\mathbf{0.900}$" in text
     body = [line for line in text.splitlines() if line.strip().endswith(r"\\") and " & " in line]
     assert {line.replace(r"\&", "").count("&") for line in body} == {3}
 
