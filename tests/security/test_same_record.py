@@ -23,10 +23,10 @@ def data(tiny, tmp_path_factory):
     return open_protocol(spec, {"synthme": tiny}, cache=place / "cache").some(2)
 
 
-def submission(folder, data, frames):
+def submission(folder, data, frames, name="mine"):
     for pair in data.pairs:
         write_output(folder, pair, frames(pair))
-    write_manifest(folder, Manifest(protocol="tiny", method=Method(id="mine", title="Mine")))
+    write_manifest(folder, Manifest(protocol="tiny", method=Method(id=name, title="Mine")))
     return folder
 
 
@@ -64,10 +64,10 @@ def test_packing_and_jobs_do_not_change_the_record(data, tmp_path):
 
 
 def test_copies_are_flagged_and_a_bad_neighbour_stops_nobody(data, tmp_path):
-    stolen = submission(tmp_path / "a", data, lambda pair: data.reference(pair).frames)
-    bad = submission(tmp_path / "b", data, copied_template(data))
+    stolen = submission(tmp_path / "a", data, lambda pair: data.reference(pair).frames, "a")
+    bad = submission(tmp_path / "b", data, copied_template(data), "b")
     next(bad.rglob("00001.png")).write_bytes(b"GIF89a")
-    honest = submission(tmp_path / "c", data, copied_template(data))
+    honest = submission(tmp_path / "c", data, copied_template(data), "c")
     records, refused = score_many(
         [stolen, bad, honest], data, families=("pixel",), cache=tmp_path / "cache",
         out=tmp_path / "scores",
