@@ -25,6 +25,9 @@ INTERRUPTED = 130
         "score": ("mebench.cli.score:score", "Score one submission or a folder of many."),
         "table": ("mebench.cli.table:table", "Turn records into a table for a paper."),
         "compare": ("mebench.cli.compare:compare", "Are two results different, or is it chance?"),
+        "plot": ("mebench.cli.plot:plot", "Figures for papers: strips, curves, ranks."),
+        "record": ("mebench.cli.record:record", "Check records; tell where two differ."),
+        "cite": ("mebench.cli.cite:cite", "BibTeX of mebench and of what you used."),
         "leaderboard": (
             "mebench.cli.leaderboard:leaderboard",
             "Take records in, score them again, build the site.",

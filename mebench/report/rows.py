@@ -121,6 +121,12 @@ def _ranks(records: Sequence[Record], key: str | None) -> dict[int, int]:
 
 def _require_comparable(records: Sequence[Record]) -> None:
     first = records[0]
+    given: set[tuple[str, str, str]] = set()
+    for record in records:
+        same = (record.result.id, record.result.pixel_digest, record.digest)
+        if same in given and record.digest:
+            raise UsageError(f"the record of '{record.result.id}' is given twice; leave one out")
+        given.add(same)
     for other in records[1:]:
         for what, a, b in (
             ("protocol", first.protocol.digest, other.protocol.digest),
