@@ -78,9 +78,25 @@ def score_submission(
     Raises:
         SubmissionError: for a damaged frame.
     """
-    families = list(build(options))
-    pairs = [pair for pair in data.pairs if pair not in submission.missing]
+    pairs = outputs_of(submission, data)
     measured = _measure(submission, pairs, data, options, progress or SilentProgress())
+    return row_of(submission, data, options, measured)
+
+
+def outputs_of(submission: Submission, data: ProtocolData) -> list[Pair]:
+    """Return the pairs of the protocol that the submission holds."""
+    return [pair for pair in data.pairs if pair not in submission.missing]
+
+
+def row_of(
+    submission: Submission,
+    data: ProtocolData,
+    options: ScoringOptions,
+    measured: Sequence[Measured],
+) -> MethodRow:
+    """Return the row of a submission from what was measured on each of its outputs, in order."""
+    families = list(build(options))
+    pairs = outputs_of(submission, data)
     digests = {pair: pixels for pair, (pixels, _, _) in zip(pairs, measured, strict=True)}
     row = MethodRow(
         id=submission.manifest.method.id,
@@ -145,7 +161,7 @@ def _measure(
     options: ScoringOptions,
     progress: Progress,
 ) -> list[Measured]:
-    work = each(partial(_measure_pair, submission, data=data, options=options), pairs, options.jobs)
+    work = each(partial(measure_pair, submission, data=data, options=options), pairs, options.jobs)
     name = f"score {submission.manifest.method.id}"
     measured = []
     with progress.task(name, total=len(pairs)) as task:
@@ -155,9 +171,14 @@ def _measure(
     return measured
 
 
-def _measure_pair(
+def measure_pair(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> Measured:
+    """Return what the metrics find on one output, from the cache where it was met before.
+
+    Raises:
+        SubmissionError: for a damaged frame.
+    """
     with one_thread():
         return _measured_pair(submission, pair, data, options)
 
@@ -284,7 +305,7 @@ def curves_of(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> dict[str, Any]:
     """Return the per-frame curves of one pair for plots, from the cache where it has them."""
-    _, described, _ = _measure_pair(submission, pair, data, options)
+    _, described, _ = measure_pair(submission, pair, data, options)
     found: dict[str, Any] = {}
     for family, one in zip(build(options), described, strict=True):
         found.update(family.curves(one))

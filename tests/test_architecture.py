@@ -21,7 +21,7 @@ LEVELS = [
     {"metrics", "protocol", "record", "stats", "comparison", "board"},
     {"submission", "methods"},
     {"scoring", "aggregate"},
-    {"runner", "scorer", "generate", "report", "rating", "calibration"},
+    {"runner", "scorer", "scored_before", "generate", "report", "rating", "calibration"},
     {"cli"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

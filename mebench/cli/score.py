@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -84,6 +85,11 @@ def score(
         key = next((key for key in keys if key in records[0].result.metrics), None)
         click.echo(render(build_table(records, sort=key), "text"))
         click.echo(f"records: {out}")
+    for method, count in Counter(record.result.id for record in records).items():
+        if count > 1:
+            click.echo(
+                f"{count} submissions name their method '{method}'; a board takes one", err=True
+            )
     if refused and len(found) == 1:
         raise SubmissionError(*refused.values())
     for name, problem in refused.items():
