@@ -6,7 +6,6 @@ import re
 from itertools import groupby
 
 from mebench.report.escape import latex as escaped
-from mebench.report.escape import text
 from mebench.report.model import Cell, Column, Row, Table, printed_number
 
 _ARROWS = {"↑": r" $\uparrow$", "↓": r" $\downarrow$", "": ""}
@@ -34,7 +33,7 @@ def render_latex(
     return "\n".join(
         [
             rf"% needs \usepackage{{{packages}}}",
-            *(f"% {text(note)}" for note in table.notes[table.essential :]),
+            *(f"% {escaped(note)}" for note in table.notes[table.essential :]),
             rf"\begin{{{environment}}}",
             r"  \centering",
             rf"  \caption{{{escaped(table.caption)}}}",

@@ -14,7 +14,7 @@ from mebench.report.figure import DPI, WIDTH, drawing, label
 from mebench.report.sheets import difference
 from mebench.types import Frames, Image
 
-_NAMES, _HEAD, _FOOT = 0.85, 0.36, 0.24
+_NAMES, _HEAD, _FOOT = 0.92, 0.36, 0.24
 """Room for names, headings and the stamp, inches."""
 _SPACE, _LINE = 0.1, 0.02
 """Between frames and differences, and between pictures."""
