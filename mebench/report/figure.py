@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,9 @@ def drawing(
     with matplotlib.rc_context(_LOOK):
         figure = Figure(figsize=(width, height), layout="constrained" if arrange else None)
         yield figure
-        with atomic_path(path) as temporary:
+        with atomic_path(path) as temporary, warnings.catch_warnings():
+            # A letter that the font lacks is drawn as a box.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure.savefig(
                 temporary, format=suffix.removeprefix("."), dpi=dpi, metadata=_METADATA[suffix]
             )
