@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--controls/--no-controls", default=True, help="Show the control rows.")
 @click.option("--siunitx", is_flag=True, help="LaTeX with S columns.")
 @click.option("--wide", is_flag=True, help="LaTeX over both columns of a page (table*).")
+@click.option("--fit", is_flag=True, help="LaTeX that shrinks a table wider than the line.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
 @click.option(
     "--bib",
@@ -63,6 +64,7 @@ def table(
     controls: bool,
     siunitx: bool,
     wide: bool,
+    fit: bool,
     out: Path | None,
     bib: Path | None,
 ) -> None:
@@ -72,8 +74,8 @@ def table(
     from mebench.report.rows import build_table
 
     chosen = _format(form, out)
-    if chosen != "latex" and (siunitx or wide or label is not None):
-        raise UsageError(f"--siunitx, --wide and --label are for LaTeX, not {chosen}")
+    if chosen != "latex" and (siunitx or wide or fit or label is not None):
+        raise UsageError(f"--siunitx, --wide, --fit and --label are for LaTeX, not {chosen}")
     loaded = [Record.load(record_file(path)) for path in records]
     keys = [key.strip() for key in metrics.split(",")] if metrics else None
     built = build_table(
@@ -86,7 +88,7 @@ def table(
         spread=spread if ci else "none",
         decimals=decimals,
     )
-    text = _text(built, chosen, siunitx=siunitx, wide=wide, label=label)
+    text = _text(built, chosen, siunitx=siunitx, wide=wide, fit=fit, label=label)
     if out is None:
         click.echo(text, nl=False)
     else:
@@ -99,12 +101,14 @@ def table(
         click.echo(f"references: {bib}", err=True)
 
 
-def _text(built: Table, form: str, *, siunitx: bool, wide: bool, label: str | None) -> str:
+def _text(
+    built: Table, form: str, *, siunitx: bool, wide: bool, fit: bool, label: str | None
+) -> str:
     from mebench.report.formats import render
     from mebench.report.latex import render_latex
 
     if form == "latex":
-        return render_latex(built, siunitx=siunitx, wide=wide, label=label)
+        return render_latex(built, siunitx=siunitx, wide=wide, fit=fit, label=label)
     return render(built, form)
 
 

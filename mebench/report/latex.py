@@ -10,10 +10,16 @@ from mebench.report.model import Cell, Column, Row, Table, printed_number
 
 _ARROWS = {"↑": r" $\uparrow$", "↓": r" $\downarrow$", "": ""}
 _DASH = "--"
+_SHRINK = r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
 def render_latex(
-    table: Table, *, siunitx: bool = False, wide: bool = False, label: str | None = None
+    table: Table,
+    *,
+    siunitx: bool = False,
+    wide: bool = False,
+    fit: bool = False,
+    label: str | None = None,
 ) -> str:
     r"""Return a table environment.
 
@@ -24,11 +30,12 @@ def render_latex(
         table: what to print.
         siunitx: use ``S`` columns.
         wide: over both columns of a page, ``table*``.
+        fit: shrink a table that is wider than the line.
         label: of ``\label``; ``tab:<protocol>`` where none is given.
     """
     form = _SiunitxForm(table) if siunitx else _PlainForm(table)
     environment = "table*" if wide else "table"
-    packages = "booktabs" + (",siunitx" if siunitx else "")
+    packages = "booktabs" + (",siunitx" if siunitx else "") + (",graphicx" if fit else "")
     name = re.sub(r"[^A-Za-z0-9:._-]+", "-", label or f"tab:{table.protocol}")
     return "\n".join(
         [
@@ -38,13 +45,14 @@ def render_latex(
             r"  \centering",
             rf"  \caption{{{escaped(table.caption)}}}",
             rf"  \label{{{name}}}",
+            *([_SHRINK] if fit else []),
             rf"  \begin{{tabular}}{{{form.columns()}}}",
             r"    \toprule",
             *(f"    {line}" for line in form.head()),
             r"    \midrule",
             *(f"    {line}" for line in form.body()),
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}" + ("}" if fit else ""),
             r"  \par\smallskip",
             r"  \begin{minipage}{\linewidth}\footnotesize\raggedright",
             *(rf"    {escaped(note)}\par" for note in table.notes[: table.essential]),

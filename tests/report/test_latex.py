@@ -15,9 +15,9 @@ from tests.report.paper_records import HOSTILE, hostile_records, paper_records
 BY_PART = {"by_dataset": ["au_consistency", "fid"]}
 FORMS = {
     "plain": ({}, {}),
-    "half widths": ({"spread": "pm"}, {}),
+    "half widths": ({"spread": "pm"}, {"fit": True}),
     "by data set": (BY_PART, {"wide": True}),
-    "siunitx": ({}, {"siunitx": True}),
+    "siunitx": ({}, {"siunitx": True, "fit": True}),
     "siunitx, half widths": ({"spread": "pm"}, {"siunitx": True}),
     "siunitx by data set": ({**BY_PART, "spread": "none"}, {"siunitx": True, "wide": True}),
 }
@@ -105,7 +105,7 @@ def test_pdflatex_sets_every_form_with_hostile_names(tmp_path: Path):
         for records in (paper_records, hostile_records)
     ]
     page = (
-        "\\documentclass[10pt]{article}\n\\usepackage{booktabs,siunitx}\n\\begin{document}\n"
+        "\\documentclass[10pt]{article}\n\\usepackage{booktabs,siunitx,graphicx}\n\\begin{document}\n"
         + "\n\\clearpage\n".join(tables)
         + "\n\\end{document}\n"
     )
@@ -123,3 +123,10 @@ def test_pdflatex_sets_every_form_with_hostile_names(tmp_path: Path):
     assert re.search(r"Output written on page\.pdf \((\d+) page", done.stdout)[1] == str(
         len(tables)
     )
+
+
+def test_a_table_that_is_to_fit_shrinks_only_where_it_is_too_wide():
+    text = render_latex(build_table(paper_records()), fit=True)
+    assert r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" in text
+    assert r"\usepackage{booktabs,graphicx}" in text
+    assert "resizebox" not in render_latex(build_table(paper_records()))
