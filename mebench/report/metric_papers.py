@@ -183,6 +183,7 @@ def papers_of(family: str, key: str) -> tuple[str, ...]:
     >>> papers_of("motion", "flow_epe_px~dis")
     ('baker2011database', 'kroeger2016fast')
     """
-    found = _FAMILIES.get(family) or _KEYS.get(key.partition("~")[0].partition("_")[0], ())
+    word = key.partition("~")[0].partition("_")[0]
+    found: tuple[str, ...] = _FAMILIES[family] if family in _FAMILIES else _KEYS.get(word, ())
     flow = "kroeger2016fast" if key.endswith("~dis") else "farneback2003two"
     return tuple(flow if paper == "~flow" else paper for paper in found)

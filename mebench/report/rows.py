@@ -14,10 +14,10 @@ from mebench.report.model import (
     Entry,
     Mark,
     Spread,
-    Table,
     printed_number,
 )
 from mebench.report.model import Row as Row
+from mebench.report.model import Table as Table
 from mebench.report.notes import caption_of, notes_of
 from mebench.report.parts import by_part, part_keys, part_title
 from mebench.report.ranking import RULE, places, rank_key
