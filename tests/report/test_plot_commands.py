@@ -101,3 +101,19 @@ def test_tables_and_submissions_are_not_mixed(tmp_path, capsys):
     command = ["plot", "curves", "a.csv", str(tmp_path), "-o", str(tmp_path / "c.pdf")]
     assert _run(command, debug=False) == 2
     assert "not both" in capsys.readouterr().err
+
+
+def test_curves_of_submissions_are_measured_and_named_apart(tmp_path, monkeypatch, capsys):
+    bump = np.sin(np.linspace(0, np.pi, 3))
+    monkeypatch.setattr("mebench.protocol.opening.open_protocol", lambda *_, **__: opened(()))
+    monkeypatch.setattr(
+        "mebench.scoring.curves_of",
+        lambda *_: {"driving/4L": bump, "generated/4L": 0.5 * bump, "driving/1R": 0.1 * bump},
+    )
+    places = [str(write_submission(tmp_path / name, seed=n)) for n, name in enumerate("ab")]
+    out = tmp_path / "c.svg"
+    command = ["plot", "curves", *places, "--most", "1", "-o", str(out)]
+    assert _run(command, debug=False) == 0
+    assert capsys.readouterr().out == f"AU 4L: {out}\n"
+    page = out.read_text(encoding="utf-8")
+    assert all(f"<!-- {name} -->" in page for name in ("driving", "Mine", "Mine (2)", "AU4L"))
