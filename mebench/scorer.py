@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from mebench import environment
@@ -83,7 +83,13 @@ def score_many(
     done: dict[Path, Record] = {}
     refused: dict[Path, str] = {}
     todo: list[_Entry] = []
+    names: list[Path] = []
     for path in paths:
+        twin = next((other for other in names if _name(other) == _name(path)), None)
+        if twin is not None:
+            refused[path] = f"{path.name}: shares its name with {twin.name}; rename one of them"
+            continue
+        names.append(path)
         entry = _looked_at(path, data, before, done, refused)
         if entry is not None:
             todo.append(entry)
@@ -134,10 +140,6 @@ def _looked_at(
 ) -> _Entry | None:
     """Return what is to be scored, or None where a record or a refusal is known already."""
     name = _name(path)
-    twin = next((other for other in [*done, *refused] if _name(other) == name), None)
-    if twin is not None:
-        refused[path] = f"{path.name}: shares its name with {twin.name}; rename one of them"
-        return None
     try:
         own = stamp(path)
     except OSError as error:
@@ -188,6 +190,9 @@ def _attempt(
         return str(error)
 
 
+_environment = lru_cache(maxsize=2)(environment.describe)
+
+
 def _record(
     submission: Submission, row: MethodRow, data: ProtocolData, options: ScoringOptions
 ) -> Record:
@@ -201,5 +206,5 @@ def _record(
         status="partial" if submission.missing else "verified",
         notes=["frames were converted from a lossy form"] if submission.manifest.lossy else [],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        environment=environment.describe(options.device),
+        environment=_environment(options.device),
     )

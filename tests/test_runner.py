@@ -151,6 +151,7 @@ def cut(process: subprocess.Popen[str], reached: list[Path], how: signal.Signals
     return process.returncode
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_cut_in_every_stage_and_resumed_it_ends_in_the_same_record(first, protocol, tmp_path):
     out, cache = tmp_path / "run", tmp_path / "cache"

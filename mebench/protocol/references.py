@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from mebench.environment import code_digest
 from mebench.errors import DatasetError
 from mebench.spec import digest
 from mebench.types import FaceClip, Frames, Pair, Reference
+
+if TYPE_CHECKING:
+    from mebench.synthme.truth import Truth
 
 
 def no_reference(pair: Pair) -> None:
@@ -44,9 +48,9 @@ class SynthReference:
     def __call__(self, pair: Pair) -> Reference:
         """Return the rendered truth in the template's alignment."""
         from mebench.preprocess.crop import align_flow, align_frames, align_points
-        from mebench.synthme.truth import Truth
+        from mebench.synthme.export import STAMP
 
-        truth = Truth(self.root)
+        truth = _truth(self.root, (self.root / STAMP).stat().st_mtime_ns)
         key = self.template_keys[pair.template]
         code = code_digest("synthme", "preprocess")
         name = digest([truth.digest, key, pair.driving, self.size, code])
@@ -65,6 +69,14 @@ class SynthReference:
                 raw.au_names,
             )
         return _read_reference(folder)
+
+
+@lru_cache(maxsize=2)
+def _truth(root: Path, changed_ns: int) -> Truth:
+    """Return the truth of an export: planning it anew costs more than reading a reference."""
+    from mebench.synthme.truth import Truth
+
+    return Truth(root)
 
 
 def _store_reference(

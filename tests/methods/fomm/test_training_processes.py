@@ -89,6 +89,7 @@ def _changed(path, times, process):
             seen, times = now, times - 1
 
 
+@pytest.mark.long
 def test_ten_kills_at_random_moments_change_nothing(tiny, tmp_path):
     """SIGKILL, ten times; the run that goes on ends in the same bytes."""
     data = tiny.model_dump()
