@@ -31,13 +31,23 @@ def place_of(board: Path, record: Record) -> Path:
     Raises:
         UsageError: when the ids cannot be file names.
     """
-    protocol, method = record.protocol.id, record.result.id
-    for what, part in (("protocol", protocol), ("method", method)):
-        if not _PART.fullmatch(part):
-            raise UsageError(
-                f"{what} id '{part}' cannot be a file name; use letters, digits, '.', '_' and '-'"
-            )
+    protocol, method = (file_name(part) for part in (record.protocol.id, record.result.id))
     return board / RECORDS / protocol / f"{method}.json"
+
+
+def file_name(name: str) -> str:
+    """Return an id as a file name: ``lab+method`` for ``lab/method``.
+
+    Raises:
+        UsageError: when it holds anything but letters, digits, ``.``, ``_``, ``-`` and one ``/``.
+    """
+    parts = name.split("/")
+    if len(parts) > 2 or not all(_PART.fullmatch(part) for part in parts):
+        raise UsageError(
+            f"id '{name}' cannot be a file name; use letters, digits, '.', '_' and '-', and at "
+            "most one '/' after the lab's name"
+        )
+    return "+".join(parts)
 
 
 def add(board: Path, path: Path, *, replace: bool = False) -> Path:
@@ -144,11 +154,12 @@ def verify(entry: Entry, scored: Record) -> list[str]:
 
 
 def submissions_of(folder: Path, entries: Sequence[Entry]) -> Mapping[str, Path]:
-    """Return the submission in `folder` of each method that has one: ``<id>`` or ``<id>.zip``."""
+    """Return the submission in `folder` of each method that has one: ``<id>``, ``<id>.zip``."""
     found = {}
     for entry in entries:
         name = entry.record.result.id
-        for place in (folder / name, folder / f"{name}.zip"):
+        file = file_name(name)
+        for place in (folder / file, folder / f"{file}.zip"):
             if place.exists():
                 found[name] = place
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -101,7 +101,7 @@ def row_of(
     row = MethodRow(
         id=submission.manifest.method.id,
         title=submission.manifest.method.title,
-        pixel_digest=digest({pair.key: pixels for pair, pixels in digests.items()}),
+        pixel_digest=outputs_digest(digests),
         metrics={},
         per_clip={pair.key: {} for pair in pairs},
     )
@@ -119,6 +119,16 @@ def row_of(
     row.flags = [f"output {pair.key} is missing" for pair in submission.missing]
     row.flags += [flag for _, _, flags in measured for flag in flags]
     return row
+
+
+def frames_digest(frames: Frames) -> str:
+    """Return the sha256 of one output's shape and pixels."""
+    return hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
+
+
+def outputs_digest(digests: Mapping[Pair, str]) -> str:
+    """Return the pixel digest of a row from those of its outputs."""
+    return digest({pair.key: pixels for pair, pixels in digests.items()})
 
 
 def weights_in_use(options: ScoringOptions) -> dict[str, str]:
@@ -190,7 +200,7 @@ def _measured_pair(
     driving = data.driving[pair.driving]
     template = data.templates[pair.template]
     flags = _flags(frames, pair, len(driving.frames), template.image)
-    pixels = hashlib.sha256(f"{frames.shape}".encode() + frames.tobytes()).hexdigest()
+    pixels = frames_digest(frames)
     families = build(options)
     basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
     flags += _copies(frames, pair, data, options.cache, digest(["copies", *basis]))

@@ -77,7 +77,7 @@ def test_a_record_under_another_name_is_told(tmp_path, board):
     assert "belongs into records/synthme/mine.json" in problems["records/synthme/winner.json"]
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden", "x" * 101])
+@pytest.mark.parametrize("name", ["../evil", "a/b/c", "a/", "", ".hidden", "x" * 101])
 def test_a_method_id_never_becomes_a_path(tmp_path, board, name):
     record = make_record()
     record.result.id = name
@@ -85,6 +85,17 @@ def test_a_method_id_never_becomes_a_path(tmp_path, board, name):
     record.save(path)
     with pytest.raises(UsageError, match="cannot be a file name"):
         add(board, path)
+
+
+def test_a_lab_and_its_method_make_one_file(tmp_path, board):
+    record = make_record("mine")
+    record.result.id = "lab/mine"
+    record.save(tmp_path / "lab.json")
+    assert add(board, tmp_path / "lab.json") == board / "records" / "synthme" / "lab+mine.json"
+    entries, problems = read(board)
+    assert not problems
+    (tmp_path / "subs" / "lab+mine").mkdir(parents=True)
+    assert list(submissions_of(tmp_path / "subs", entries)) == ["lab/mine"]
 
 
 def test_an_empty_board_says_how_to_fill_it(board):

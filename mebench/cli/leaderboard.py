@@ -188,6 +188,7 @@ def _players(
 ) -> PlayerMaker:
     """Return what makes the players of the records whose submission is in `folder`."""
     from mebench import settings
+    from mebench.board import file_name
     from mebench.report.site_media import PlayerMaker
     from mebench.scoring import ScoringOptions
 
@@ -196,11 +197,11 @@ def _players(
         if group.protocol is None:
             continue
         for record in group.records:
-            name = record.result.id
+            name = file_name(record.result.id)
             for place in (folder / group.name / name, folder / name):
                 for path in (place, place.with_name(f"{name}.zip")):
                     if path.exists():
-                        found.setdefault((record.protocol.digest, name), path)
+                        found.setdefault((record.protocol.digest, record.result.id), path)
     options = ScoringOptions(metrics=("action_units",), cache=settings.cache_folder())
     by_digest = {ready.protocol.digest: ready for ready in opened.values()}
     return PlayerMaker(found, by_digest, options, private, console_progress())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mebench import __version__
+from mebench.board import file_name
 from mebench.errors import UsageError
 from mebench.io.files import write_text
 from mebench.protocol.spec import Protocol
@@ -90,7 +91,7 @@ def build_site(
         for record in group.records:
             shown = [] if players is None else players(out, record)
             page.write(
-                f"{group.name}--{record.result.id}.html",
+                page_of(group, record.result.id),
                 "site_method.html.j2",
                 group=group,
                 record=record,
@@ -101,6 +102,11 @@ def build_site(
                 head=_headline(record.result),
             )
     return page.written
+
+
+def page_of(group: Group, method: str) -> str:
+    """Return the file name of a method's page."""
+    return f"{group.name}--{file_name(method)}.html"
 
 
 class _Pages:
@@ -172,7 +178,7 @@ def _line(group: Group, row: Row, table: Table, records: Mapping[str, Record]) -
     return {
         "row": row,
         "cells": cells,
-        "link": "" if record is None else f"{group.name}--{row.id}.html",
+        "link": "" if record is None else page_of(group, row.id),
         "status": "control" if record is None else record.status,
     }
 

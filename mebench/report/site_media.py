@@ -11,10 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from mebench.board import file_name
+from mebench.errors import SubmissionError
 from mebench.io.files import atomic_path
 from mebench.protocol.data import ProtocolData
 from mebench.record import Record
-from mebench.scoring import ScoringOptions, curves_of, requirement_of
+from mebench.scoring import (
+    ScoringOptions,
+    curves_of,
+    frames_digest,
+    outputs_digest,
+    requirement_of,
+)
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Pair, Progress
 
@@ -112,7 +120,7 @@ class PlayerMaker:
         """Write the sheets of a record's clips below `out`; return its players.
 
         Raises:
-            SubmissionError: for a submission that cannot be read.
+            SubmissionError: for a submission that cannot be read, or is not what was scored.
         """
         data = self.opened.get(record.protocol.digest)
         place = self.folders.get((record.protocol.digest, record.result.id))
@@ -122,6 +130,12 @@ class PlayerMaker:
         submission = open_submission(place, requirement_of(data), allow_missing=partial)
         shown = [pair for pair in data.pairs if pair not in submission.missing]
         pixels = self.private or not data.gated
+        digests = {pair: frames_digest(submission.frames(pair)) for pair in shown}
+        if outputs_digest(digests) != record.result.pixel_digest:
+            raise SubmissionError(
+                f"{place.name}: its frames are not those of the record of '{record.result.id}'; "
+                "score it again and replace the row"
+            )
         found = []
         with self.progress.task(f"site {record.result.id}", total=len(shown)) as task:
             for pair in shown:
@@ -161,7 +175,7 @@ def player(
         clips = {
             ("template", f"templates/{pair.template}"): data.templates[pair.template].image[None],
             ("driving", f"driving/{pair.driving}"): np.asarray(driving.frames),
-            ("generated", f"{submission.manifest.method.id}/{pair.key}"): generated,
+            ("generated", f"{file_name(submission.manifest.method.id)}/{pair.key}"): generated,
         }
         sheets = tuple(
             write_sheet(place / f"{name}.webp", frames, title, root)
