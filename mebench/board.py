@@ -118,6 +118,8 @@ def by_protocol(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 def differences(told: MethodRow, scored: MethodRow) -> list[str]:
     """Return what a row claims and a new score does not find, one line each."""
     found = []
+    if told.id != scored.id:
+        found.append(f"the submission is of method '{scored.id}'")
     if told.pixel_digest != scored.pixel_digest:
         found.append("the outputs are not those of the record (pixel digest)")
     for key, old in sorted(told.metrics.items()):

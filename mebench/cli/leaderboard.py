@@ -109,7 +109,8 @@ def _score_again(
         for problem in refused.values():
             click.echo(f"refused {problem}", err=True)
         wrong += len(refused)
-        scored = {record.result.id: record for record in records}
+        taken = (method for method, path in there.items() if path.name not in refused)
+        scored = dict(zip(taken, records, strict=True))
         for entry in rows:
             again = scored.get(entry.record.result.id)
             if again is None:
@@ -117,7 +118,7 @@ def _score_again(
             found = verify(entry, again)
             wrong += bool(found)
             told = "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
-            click.echo(f"{name}/{again.result.id}: {told or entry.record.status}")
+            click.echo(f"{name}/{entry.record.result.id}: {told or entry.record.status}")
     return wrong
 
 
