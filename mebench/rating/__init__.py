@@ -1,0 +1,1 @@
+"""Expert ratings: blinded bundles, the forms, and what comes back."""
