@@ -164,6 +164,8 @@ def _measured(
 ) -> Iterator[tuple[_Entry, list[Measured] | str]]:
     """Yield each submission with what was measured on its outputs, or why it is refused."""
     work = [(e.submission, pair) for e in todo for pair in outputs_of(e.submission, data)]
+    if not work:
+        return
     found = each(partial(_attempt, data=data, options=options), work, options.jobs)
     with progress.task("score", total=len(work)) as task:
         for entry in todo:

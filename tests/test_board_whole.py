@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -58,11 +59,22 @@ def board(base: Path, data, tiny: Path) -> Path:
         (base / "in").mkdir(exist_ok=True)
         pack(folder, base / "in" / f"{folder.name}.zip")
     told = mebench("score", base / "in", "--protocol", "tiny", "--data", f"synthme={tiny}",
-                   "--out", base / "scores", "--jobs", 1)  # fmt: skip
+                   "--out", base / "scores", "--jobs", 1, "--curves")  # fmt: skip
     assert "Method right" in told
     for name in ("lab+half", "right"):
         mebench("leaderboard", "add", base / "scores" / f"{name}.json", "--board", base / "board")
     return base / "board"
+
+
+def test_curves_of_both_clips_are_written_beside_the_record(board, base):
+    with (base / "scores" / "right.curves.csv").open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    names = {clip: {row["curve"] for row in rows if row["clip"] == clip}
+             for clip in ("driving", "generated")}  # fmt: skip
+    assert {"12L", "12R", "26"} <= names["driving"] == names["generated"]
+    start = [row for row in rows if row["clip"] in names and row["frame"] == "0"]
+    # Curves are smoothed over time, so that frame 0 sees a little of the next ones.
+    assert max(abs(float(row["value"])) for row in start) < 0.1
 
 
 def status(board: Path, name: str) -> str:

@@ -197,6 +197,7 @@ def test_reconstruction_leaves_one_subject_out(tiny, cache, tmp_path):
         _ = data.train
 
 
+@pytest.mark.long
 def test_a_run_trains_once_a_fold(tiny, tmp_path):
     spec = tmp_path / "mine.yaml"
     spec.write_text(
@@ -295,6 +296,7 @@ def test_leaks_are_found_and_nothing_else():
     assert line.startswith("training clip mine.9.z shows what driving clip samm.1.a shows")
 
 
+@pytest.mark.long
 def test_augmentation_scores_what_generated_clips_teach(tiny, cache, tmp_path):
     spec = load_protocol("augmentation").model_copy(update={"size": 64, "controls": ()})
     roots = {name: tiny / name for name in ("casme2", "samm", "smic")}

@@ -23,7 +23,7 @@ from mebench.scoring import requirement_of
 from mebench.submission.validate import open_submission
 from tests.makers import tiny_protocol
 
-TINY = tiny_protocol("pixel, motion, action_units", "flow_epe_px", "oracle, copy-template")
+TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, copy-template")
 QUICK = {"train.steps": "3"}
 
 
@@ -70,24 +70,20 @@ def test_a_second_run_elsewhere_gives_the_same_record(first, second):
     assert diff(Record.load(first / "record.json"), second.record) == []
 
 
-def test_the_curves_of_both_clips_are_a_table(second, tmp_path):
+def test_the_curves_are_a_table(second, tmp_path):
     record, table = second.record, tmp_path / "curves.csv"
     submission = open_submission(second.folder, requirement_of(second.data))
     write_curves(table, submission, second.data, second.options)
     with table.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert {f"{row['template']}/{row['driving']}" for row in rows} == set(record.groups)
-    pair = [row for row in rows if row["driving"] == rows[0]["driving"]]
-    both = {row["clip"]: [r for r in pair if r["clip"] == row["clip"]] for row in pair}
-    curves = {name: {row["curve"] for row in both[name]} for name in both}
-    assert {"12L", "12R", "26"} <= curves["driving"] == curves["generated"] - {"epe_px"}
-    times = [float(row["ms"]) for row in both["driving"] if row["curve"] == "12L"]
+    assert {(row["clip"], row["curve"]) for row in rows} >= {("generated", "epe_px")}
+    one = [r for r in rows if r["driving"] == rows[0]["driving"] and r["curve"] == "epe_px"]
+    times = [float(row["ms"]) for row in one]
     assert times[0] == 0.0
     assert times == sorted(times)
-    start = [
-        float(row["value"]) for row in both["generated"] if row["frame"] == "0" and row["value"]
-    ]
-    assert max(map(abs, start)) < 0.05
+    assert one[0]["value"] == ""
+    assert all(float(row["value"]) >= 0.0 for row in one if row["value"])
 
 
 def test_out_that_holds_a_run_is_refused_and_kept(first, settings):

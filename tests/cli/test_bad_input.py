@@ -286,7 +286,7 @@ def test_submission_frames(damage, name, message, good, tiny, w, refused, tmp_pa
         assert code == REFUSED
         assert re.search(message, line)
     assert sorted(os.listdir(tmp_path)) == ["mine", "scores"]
-    assert os.listdir(tmp_path / "scores") == ["report.json"]
+    assert sorted(os.listdir(tmp_path / "scores")) == ["report.json", "state.json"]
 
 
 def test_a_file_that_is_no_zip(good, tiny, w, refused, tmp_path):
@@ -297,7 +297,7 @@ def test_a_file_that_is_no_zip(good, tiny, w, refused, tmp_path):
             f"submission validate {name} --protocol {w}/tiny.yaml --data synthme={tiny}"
         )
         assert code == REFUSED
-        assert f"{name}: neither a folder nor a zip archive; pack it" in line
+        assert f"{name.name}: neither a folder nor a zip archive; pack it" in line
 
 
 def test_out_that_holds_another_run(tiny, w, refused, tmp_path):

@@ -46,7 +46,7 @@ def _curve(config, clips, workdir, devices):
     return rows, model
 
 
-@pytest.mark.parametrize("recipe", [_published, _ours])
+@pytest.mark.parametrize("recipe", [_published, pytest.param(_ours, marks=pytest.mark.long)])
 def test_two_processes_have_the_loss_curve_of_one(tiny, clips, tmp_path, recipe):
     config = recipe(tiny)
     one, alone = _curve(config, clips, tmp_path / "one", 1)
@@ -64,6 +64,7 @@ def test_two_processes_have_the_loss_curve_of_one(tiny, clips, tmp_path, recipe)
     assert max((a.float() - b.float()).abs().max().item() for a, b in states) < 1e-2
 
 
+@pytest.mark.long
 def test_what_stops_a_process_is_one_line(tiny, clips, tmp_path):
     config = _published(tiny)
     data = config.model_dump()
