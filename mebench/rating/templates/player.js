@@ -130,12 +130,16 @@
   const ordered = (entry) => JSON.stringify([entry.values, entry.aus], (_, value) =>
     object(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value);
 
-  let exported = true;
+  let exported = true, savedAt = null;
+  const tellSaved = () => {
+    get("saved").textContent = savedAt ? t("saved", { time: savedAt.toLocaleTimeString(view.lang, { hour12: false }) }) : "";
+  };
   const save = () => {
     const text = JSON.stringify(gather());
     exported = false;
     const kept = disk.write(KEY, text);
-    get("saved").textContent = kept ? t("saved", { time: new Date().toLocaleTimeString(view.lang, { hour12: false }) }) : "";
+    savedAt = kept ? new Date() : null;
+    tellSaved();
     if (!kept) warn(() => t("not_saved"));
     return kept;
   };
@@ -287,7 +291,8 @@
     press("two", view.two);
     label(get("play"), t(look.playing ? "pause" : "play"));
     get("stage").classList.toggle("two", view.two);
-    get("gain").textContent = look.difference ? `${t("gain")} ×${view.gain}` : "";
+    get("gain").textContent = `×${view.gain}`;
+    get("gain").disabled = !look.difference;
     get("zoom").textContent = `×${look.zoom}`;
     all("#speeds button").forEach((one) => one.setAttribute("aria-pressed", Number(one.dataset.speed) === view.speed));
     const apex = apexOf(item());
@@ -421,8 +426,7 @@
       const list = [];
       for (let value = low; value <= high; value += 1) list.push([value, String(value), String(value)]);
       single(row, list);
-      if (said[0]) row.options.prepend(make("span", { className: "end low", textContent: said[0] }));
-      if (said[1]) row.options.append(make("span", { className: "end", textContent: said[1] }));
+      if (said[0] || said[1]) row.ends = `${low} ${said[0] ?? ""} – ${high} ${said[1] ?? ""}`;
     },
     checks: (row) => {
       row.options.append(...choices(row.field).map((one, at) => option(row, "checkbox", one.id, choiceText(one), hintOf(row.field, at))));
@@ -496,6 +500,7 @@
       row.box.dataset.field = field.id;
       if (au !== null) row.box.dataset.au = au;
       (kinds[field.kind] || kinds.text)(row);
+      if (row.ends) legend.append(make("span", { className: "ends", textContent: row.ends }));
       row.show();
       const index = rows.push(row) - 1;
       row.box.addEventListener("focusin", () => { here = index; mark(); });
@@ -565,7 +570,7 @@
     const { key, icon } = button.dataset;
     if (icon) { button.setAttribute("aria-label", text); button.title = `${text} (${key})`; }
     button.replaceChildren(icon || text);
-    if (key) button.append(" ", make("kbd", { textContent: key }));
+    if (key && !icon) button.append(" ", make("kbd", { textContent: key }));
   };
   const refresh = () => {
     const now = item();
@@ -574,6 +579,7 @@
     document.title = bundle.title || t("title");
     get("title").textContent = bundle.title || t("title");
     get("rater").textContent = t("rater", { rater: bundle.rater });
+    tellSaved();
     get("stamp").hidden = !bundle.stamp;
     get("stamp").textContent = bundle.stamp;
     all("button[data-do]").forEach((one) => label(one, t(one.dataset.label || one.dataset.do)));
@@ -671,6 +677,7 @@
       look.flicker = !look.flicker;
       if (look.flicker) start(); else to(0);
     },
+    gain: () => { view.gain = GAINS[(GAINS.indexOf(view.gain) + 1) % GAINS.length]; keepView(); buttons(); draw(); },
     difference: () => { look.difference = !look.difference; buttons(); draw(); },
     zoom_in: () => zoomBy(1), zoom_out: () => zoomBy(-1),
     two: () => { view.two = !view.two; keepView(); buttons(); },
