@@ -493,7 +493,7 @@
       const row = { field, au, inputs: [], options: make("div", { className: "options" }), type: null };
       const title = au === null ? fieldText(field) : `AU ${au} · ${fieldText(field)}`;
       const legend = make("legend", {}, au === null ? fieldText(field) : make("span", {}, first ? make("b", { textContent: `AU ${au} ` }) : "", fieldText(field)));
-      if (field.required) legend.append(make("span", { className: "need", textContent: " *", title: t("required") }));
+      if (field.required) legend.append(make("span", { className: "need", textContent: "\u00a0*", title: t("required") }));
       row.title = title;
       row.box = make("fieldset", { tabIndex: -1, className: `row ${field.kind}` }, legend, row.options);
       row.box.setAttribute("aria-label", title);
