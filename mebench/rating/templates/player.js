@@ -192,9 +192,8 @@
   // ---- The clips ----------------------------------------------------------------------------
   const panes = all("[data-pane]").map((box) => ({
     name: box.dataset.pane, box, canvas: box.querySelector("canvas"), caption: box.querySelector("figcaption"),
-    sheet: null, picture: null, wrong: "",
+    sheet: null, picture: null, wrong: "", negative: { canvas: document.createElement("canvas"), made: "" },
   }));
-  const scratch = document.createElement("canvas");
   const look = { at: 0, playing: false, request: 0, begin: 0, from: 0, flicker: false, difference: false, zoom: 1, x: 0.5, y: 0.5 };
   const item = () => items[view.item];
   const last = () => item().frames - 1;
@@ -246,18 +245,24 @@
     context.imageSmoothingQuality = "high";
     context.drawImage(pane.picture, x, y, wide, wide, 0, 0, size, size);
   };
+  const negativeOf = (pane, size) => {
+    const { negative } = pane, made = [item().id, size, look.zoom, look.x, look.y].join();
+    if (negative.made === made) return negative.canvas;
+    negative.made = made;
+    negative.canvas.width = negative.canvas.height = size;
+    const context = negative.canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, size, size);
+    context.globalCompositeOperation = "difference";
+    paint(context, pane, 0, size);
+    return negative.canvas;
+  };
   // Pixels of pictures from disk may not be read back, so the difference is mixed, not computed:
   // half the frame plus half the first frame's negative is grey where both agree; contrast amplifies.
   const paintDifference = (context, pane, index, size) => {
-    scratch.width = scratch.height = size;
-    const negative = scratch.getContext("2d");
-    negative.fillStyle = "#fff";
-    negative.fillRect(0, 0, size, size);
-    negative.globalCompositeOperation = "difference";
-    paint(negative, pane, 0, size);
     paint(context, pane, index, size);
     context.globalAlpha = 0.5;
-    context.drawImage(scratch, 0, 0);
+    context.drawImage(negativeOf(pane, size), 0, 0);
     context.globalAlpha = 1;
   };
   const draw = () => {
