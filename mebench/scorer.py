@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache, partial
 from pathlib import Path
@@ -76,7 +76,8 @@ def score_many(
 
     The outputs of all submissions are measured in one queue. A finished submission is kept at once,
     and is not opened again by a later call while neither it nor what scores depend on changes.
-    With `curves`, the AU curves of every pair go into ``<out>/<name>.curves.csv``.
+    `device` may be ``auto``. With `curves`, the AU curves of every pair go into
+    ``<out>/<name>.curves.csv``.
     """
     options = ScoringOptions(metrics=families, cache=cache, device=device, jobs=jobs, flow=flow)
     before = Before.read(out, basis(data, options))
@@ -93,6 +94,8 @@ def score_many(
         entry = _looked_at(path, data, before, done, refused)
         if entry is not None:
             todo.append(entry)
+    if todo:
+        options = replace(options, device=environment.choose_device(device))
     for entry, result in _measured(todo, data, options, progress or SilentProgress()):
         if isinstance(result, str):
             refused[entry.path] = result

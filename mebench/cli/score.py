@@ -56,7 +56,9 @@ def score(
     spec = load_protocol(protocol)
     families = tuple(name.strip() for name in metrics.split(",")) if metrics else spec.metrics
     families_of(families)  # an unknown one is told now, not after the preparation
-    place = device_of(device)
+    named = device or settings.get("device") or "auto"
+    # torch is asked only when there is something to score.
+    place = named if named == "auto" else device_of(named)
     progress = console_progress()
     opened = open_protocol(
         spec,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.parallel import Backend, each
 from mebench.preprocess.prepared import Failure, PreparedSet
 from mebench.preprocess.tim import check_count
-from mebench.preprocess.worker import Recipe, prepare_one
+from mebench.preprocess.worker import Done, Recipe, prepare_one
 from mebench.types import (
     Clip,
     Colour,
@@ -76,7 +76,7 @@ def prepare(
     notes: list[str] = []
     made = 0
     with (progress or SilentProgress()).task("prepare", total=len(clips)) as task:
-        for clip, done in zip(clips, each(work, clips, jobs, backend), strict=True):
+        for clip, done in zip(clips, _all(work, clips, jobs, backend), strict=True):
             if isinstance(done, Failure):
                 if on_missing == "fail":
                     raise DatasetError(done.reason)
@@ -91,6 +91,18 @@ def prepare(
             f"none of {len(clips)} clips can be prepared; first: {failures[0].reason}"
         )
     return PreparedSet(items, colour=colour, failures=failures, notes=notes, made=made)
+
+
+def _all(
+    work: Callable[[Clip], Done | Failure], clips: Sequence[Clip], jobs: int, backend: Backend
+) -> Iterator[Done | Failure]:
+    """Yield what becomes of each clip; workers are started at the first that is not there yet."""
+    for number, clip in enumerate(clips, 1):
+        done = work(clip)
+        yield done
+        if isinstance(done, Failure) or done.fresh:
+            yield from each(work, clips[number:], jobs, backend)
+            return
 
 
 def prepare_image(
