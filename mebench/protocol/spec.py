@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -84,6 +84,8 @@ class Protocol(_Part):
         length_tolerance: frames that an output may be longer or shorter; both clips are cut to
             the shorter length.
         limits: upper bounds of a submission.
+        rating_form: what experts are asked: a shipped form, a path, or the form itself. It is no
+            part of the digest: it changes no value that is measured.
     """
 
     id: str
@@ -109,6 +111,7 @@ class Protocol(_Part):
     missing_output: Literal["refuse", "partial"] = "refuse"
     length_tolerance: int = Field(0, ge=0, le=10)
     limits: Limits = Limits()
+    rating_form: str | dict[str, Any] = "facs"
 
     @field_validator("dataset", "train_on", mode="before")
     @classmethod
@@ -133,8 +136,8 @@ class Protocol(_Part):
 
     @property
     def digest(self) -> str:
-        """Sha256 of the spec's content."""
-        return digest(self)
+        """Sha256 of the spec's content, without the rating form."""
+        return digest(self.model_dump(mode="json", exclude={"rating_form"}))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -155,7 +158,9 @@ def load_protocol(name: str) -> Protocol:
     """
     path = find_spec("protocols", name)
     content = read_mapping(path)
-    files = content.get("template_files")
+    files, form = content.get("template_files"), content.get("rating_form")
     if isinstance(files, list):
         content = {**content, "template_files": [str(path.parent / str(file)) for file in files]}
+    if isinstance(form, str) and form.endswith((".yaml", ".yml")):
+        content = {**content, "rating_form": str(path.parent / form)}
     return parse(Protocol, content, str(path))
