@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mebench.protocol.spec import load_protocol
 from mebench.report.site import Group, build_site
 from mebench.report.site_media import Chart, Line, Player, write_sheet
+from tests.browser.screen import AUDIT, HOSTILE, grey, grey_clip, watched
 from tests.makers import make_record, make_row
 
 pytestmark = pytest.mark.browser
 FRAMES = 30
-HOSTILE = (
-    "<img src=x onerror=\"document.title='hit'\"></script><script>document.title='hit'</script>"
-)
-
-AUDIT = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +29,7 @@ def site(tmp_path_factory) -> Path:
     lines = tuple(Line("12L", clip, "26,20 434,90", 0) for clip in ("driving", "generated"))
 
     def players(out, record):
-        # Frame t is a grey of 8 t: what is on the canvas says which frame it is.
-        greys = np.arange(FRAMES, dtype=np.uint8)[:, None, None, None] * 8
-        frames = np.broadcast_to(greys, (FRAMES, 64, 64, 3)).copy()
+        frames = grey_clip(FRAMES, 64)
         sheets = (
             write_sheet(out / "media" / "still.webp", frames[:1] + 100, "template", out),
             write_sheet(out / "media" / "clip.webp", frames, "generated", out),
@@ -52,30 +44,6 @@ def site(tmp_path_factory) -> Path:
     group = Group("synthme", records, load_protocol("synthme"))
     build_site(place / "site", [group], published, players)
     return place / "site"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium):
-    """A page on which nothing may go wrong, and that may not reach any network."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda ask: ask.url.startswith(("file:", "data:")) or said.append(ask.url))
-    yield page
-    page.close()
-    assert said == []
 
 
 def opened(page, site: Path, name: str):
@@ -129,35 +97,13 @@ def test_a_method_is_opened_played_and_stepped(page, site):
     assert grey(box.locator("canvas").nth(0)) == pytest.approx(100, abs=3)
 
 
-def grey(canvas) -> float:
-    """Return the mean grey of what is on the screen."""
-    import io
-
-    from PIL import Image
-
-    picture = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("L"))
-    middle = slice(picture.shape[0] // 4, -picture.shape[0] // 4)
-    return float(picture[middle, middle].mean())
-
-
 def test_playing_keeps_the_clips_own_time(page, site):
     """At full speed 30 frames of 10 ms: a display frame is 17 ms, so about two frames of slack."""
     opened(page, site, "synthme--ninth.html")
     box = page.locator(".player").first
     box.scroll_into_view_if_needed()
     box.locator(".speed").select_option("0.125")
-    seen = page.evaluate(
-        """() => new Promise((done) => {
-          const box = document.querySelector(".player"), seen = [];
-          box.querySelector(".play").click();
-          const start = performance.now();
-          const look = (now) => {
-            seen.push([now - start, Number(box.dataset.at)]);
-            if (now - start < 1200) requestAnimationFrame(look); else done(seen);
-          };
-          requestAnimationFrame(look);
-        })"""
-    )
+    seen = watched(page, ".player", ".player .play", 1200)
     late = [abs(at - ms / 1000 * 100 / 8) for ms, at in seen if ms > 0]
     assert len(seen) > 10
     assert max(late) <= 1.5
