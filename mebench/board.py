@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mebench.errors import MebenchError, UsageError
-from mebench.record import MethodRow, Record
+from mebench.record import MethodRow, Record, unlike
 
 RECORDS = "records"
 TOLERANCE = 1e-6
@@ -138,15 +138,14 @@ def verify(entry: Entry, scored: Record) -> list[str]:
         UsageError: when the new score is of another protocol or other clips.
     """
     record = entry.record
-    for what, a, b in (
-        ("protocol", record.protocol.digest, scored.protocol.digest),
-        ("clips", record.dataset.index_digest, scored.dataset.index_digest),
-    ):
-        if a != b:
-            raise UsageError(
-                f"{entry.path.name}: the record's {what} ({a[:12]}) are not those here ({b[:12]}); "
-                "use the version of mebench and the data it was scored with, or score it anew"
-            )
+    other = unlike(record, scored)
+    if other:
+        what, told, here = other
+        raise UsageError(
+            f"{entry.path.name}: the record's {what} ({told[:12]}) are not those here "
+            f"({here[:12]}); use the version of mebench and the data it was scored with, or score "
+            "it anew"
+        )
     found = differences(record.result, scored.result)
     status = "self-reported" if found else scored.status
     if record.status != status:

@@ -155,6 +155,18 @@ class Record(_Strict):
         return record
 
 
+def unlike(a: Record, b: Record) -> tuple[str, str, str] | None:
+    """Return the first thing that keeps two records out of one table: what, `a`'s, `b`'s."""
+    for what, one, other in (
+        ("protocol", a.protocol.digest, b.protocol.digest),
+        ("clips", a.dataset.index_digest, b.dataset.index_digest),
+        ("pairs", str(a.dataset.pairs), str(b.dataset.pairs)),
+    ):
+        if one != other:
+            return what, one, other
+    return None
+
+
 def diff(a: Record, b: Record) -> list[str]:
     """Return the dotted keys whose content differs between two records."""
     return sorted(_differences(a.content(), b.content(), ""))

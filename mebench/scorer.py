@@ -83,7 +83,7 @@ def score_many(
     before = Before.read(out, basis(data, options))
     done: dict[Path, Record] = {}
     refused: dict[Path, str] = {}
-    todo: list[_Entry] = []
+    waiting: list[_Entry] = []
     names: list[Path] = []
     for path in paths:
         twin = next((other for other in names if _name(other) == _name(path)), None)
@@ -93,10 +93,10 @@ def score_many(
         names.append(path)
         entry = _looked_at(path, data, before, done, refused)
         if entry is not None:
-            todo.append(entry)
-    if todo:
+            waiting.append(entry)
+    if waiting:
         options = replace(options, device=environment.choose_device(device))
-    for entry, result in _measured(todo, data, options, progress or SilentProgress()):
+    for entry, result in _measured(waiting, data, options, progress or SilentProgress()):
         if isinstance(result, str):
             refused[entry.path] = result
             before.keep(entry.name, entry.stamp, refused=result)
@@ -163,15 +163,15 @@ def _looked_at(
 
 
 def _measured(
-    todo: Sequence[_Entry], data: ProtocolData, options: ScoringOptions, progress: Progress
+    waiting: Sequence[_Entry], data: ProtocolData, options: ScoringOptions, progress: Progress
 ) -> Iterator[tuple[_Entry, list[Measured] | str]]:
     """Yield each submission with what was measured on its outputs, or why it is refused."""
-    work = [(e.submission, pair) for e in todo for pair in outputs_of(e.submission, data)]
+    work = [(e.submission, pair) for e in waiting for pair in outputs_of(e.submission, data)]
     if not work:
         return
     found = each(partial(_attempt, data=data, options=options), work, options.jobs)
     with progress.task("score", total=len(work)) as task:
-        for entry in todo:
+        for entry in waiting:
             measured: list[Measured] = []
             why: str | None = None
             for pair in outputs_of(entry.submission, data):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mebench.errors import UsageError, did_you_mean
-from mebench.record import MetricResult, Record
+from mebench.record import MetricResult, Record, unlike
 from mebench.report.model import (
     CLAIMED,
     PARTIAL,
@@ -128,16 +128,12 @@ def _require_comparable(records: Sequence[Record]) -> None:
             raise UsageError(f"the record of '{record.result.id}' is given twice; leave one out")
         given.add(same)
     for other in records[1:]:
-        for what, a, b in (
-            ("protocol", first.protocol.digest, other.protocol.digest),
-            ("clips", first.dataset.index_digest, other.dataset.index_digest),
-            ("pairs", first.dataset.pairs, other.dataset.pairs),
-        ):
-            if a != b:
-                raise UsageError(
-                    f"records '{first.result.id}' and '{other.result.id}' differ in {what}; "
-                    "rows of one table must share them: score both again on the same data"
-                )
+        found = unlike(first, other)
+        if found:
+            raise UsageError(
+                f"records '{first.result.id}' and '{other.result.id}' differ in {found[0]}; "
+                "rows of one table must share them: score both again on the same data"
+            )
 
 
 def _entries(records: Sequence[Record], controls: bool, by_dataset: Sequence[str]) -> list[Entry]:
