@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mebench.errors import MebenchError, UsageError
-from mebench.record import MethodRow, Record, unlike
+from mebench.record import RATED, MethodRow, Record, unlike
 
 RECORDS = "records"
 TOLERANCE = 1e-6
@@ -116,13 +116,18 @@ def by_protocol(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 
 
 def differences(told: MethodRow, scored: MethodRow) -> list[str]:
-    """Return what a row claims and a new score does not find, one line each."""
+    """Return what a row claims and a new score does not find, one line each.
+
+    Experts' scores cannot be measured again and are not asked for; tables mark them.
+    """
     found = []
     if told.id != scored.id:
         found.append(f"the submission is of method '{scored.id}'")
     if told.pixel_digest != scored.pixel_digest:
         found.append("the outputs are not those of the record (pixel digest)")
     for key, old in sorted(told.metrics.items()):
+        if key.startswith(RATED):
+            continue
         new = scored.metrics.get(key)
         if new is None:
             found.append(f"{key}: not scored again (weights or extras are missing here)")

@@ -14,6 +14,8 @@ from mebench.spec import digest, explain
 
 SCHEMA: Literal["mebench-record/1"] = "mebench-record/1"
 Status = Literal["verified", "self-reported", "partial"]
+RATED = "experts."
+"""How the keys of experts' scores begin: people gave them, so no new score finds them again."""
 
 _TIME_AND_PLACE = ("created", "seconds", "environment", "digest")
 

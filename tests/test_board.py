@@ -11,6 +11,8 @@ from mebench.board import add, by_protocol, differences, read, submissions_of, v
 from mebench.cli.main import cli
 from mebench.errors import UsageError
 from mebench.record import Record
+from mebench.report.formats import render
+from mebench.report.rows import build_table
 from tests.makers import make_record
 
 
@@ -166,3 +168,17 @@ def test_the_commands_take_in_check_and_build(tmp_path, board):
     assert built.exit_code == 0, built.output
     assert (tmp_path / "site" / "synthme--mine.html").is_file()
     assert "Zhao et al." in (tmp_path / "site" / "published.html").read_text()
+
+
+def test_what_experts_gave_is_kept_though_no_score_finds_it_again(tmp_path, board):
+    rated = make_record(values={"au_consistency": 0.8, "psnr_db": 30.0, "experts.overall": 3.5})
+    rated.save(tmp_path / "rated.json")
+    add(board, tmp_path / "rated.json")
+    entry = read(board)[0][0]
+    assert verify(entry, make_record()) == []
+    kept = Record.load(entry.path)
+    assert kept.status == "verified"
+    assert kept.result.metrics["experts.overall"].value == 3.5
+    text = render(build_table([kept]), "text")
+    assert "experts.overall¶" in text
+    assert "¶ experts.*: given by a panel of raters" in text

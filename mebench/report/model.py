@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mebench.record import MethodRow, MetricResult, Record
+from mebench.record import RATED, MethodRow, MetricResult, Record
 
 Mark = Literal["best", "second"]
 Spread = Literal["interval", "pm", "none"]
-SEEDED, PARTIAL, CLAIMED = "†", "‡", "§"
-"""Marks of a column with stand-in weights, of a partial row, and of one nobody scored again."""
+SEEDED, PARTIAL, CLAIMED, JUDGED = "†", "‡", "§", "¶"
+"""Marks of a column with stand-in weights, of a partial row, of one nobody scored again, and of a
+column that experts rated."""
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -33,8 +34,8 @@ class Column:
 
     @property
     def mark(self) -> str:
-        """Return the mark of a column measured with stand-in weights, else nothing."""
-        return SEEDED if "~seeded" in self.key else ""
+        """Return the mark of a column that stand-ins or experts measured, else nothing."""
+        return SEEDED if "~seeded" in self.key else JUDGED if self.key.startswith(RATED) else ""
 
 
 @dataclass(frozen=True)

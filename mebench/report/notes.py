@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mebench.comparison import training_effect
 from mebench.record import Record
-from mebench.report.model import CLAIMED, PARTIAL, SEEDED, Column, Entry, Spread
+from mebench.report.model import CLAIMED, JUDGED, PARTIAL, SEEDED, Column, Entry, Spread
 from mebench.report.parts import COMPOSITE
 
 _IMAGE_QUALITY = ("psnr_db",)
@@ -67,10 +67,16 @@ def notes_of(
 
 def _footnotes(records: Sequence[Record], columns: Sequence[Column]) -> list[str]:
     notes = []
-    if any(column.mark for column in columns):
+    marks = {column.mark for column in columns}
+    if SEEDED in marks:
         notes.append(
             f"{SEEDED} ~seeded: stand-in weights, not the published network; never compare with "
             "published values and never rank by it. Get the real ones with: mebench weights fetch"
+        )
+    if JUDGED in marks:
+        notes.append(
+            f"{JUDGED} experts.*: given by a panel of raters; no new score measures them again, "
+            "not that of a verified row either."
         )
     for record in records:
         if record.status == "partial":

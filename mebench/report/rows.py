@@ -9,6 +9,7 @@ from mebench.record import MetricResult, Record, unlike
 from mebench.report.model import (
     CLAIMED,
     PARTIAL,
+    SEEDED,
     Cell,
     Column,
     Entry,
@@ -167,7 +168,7 @@ def _unmarked(entry: Entry) -> bool:
 
 def _best_two(entries: Sequence[Entry], column: Column) -> dict[str, Mark]:
     """Return the printed values that are best and second; what prints alike shares its mark."""
-    if column.higher_is_better is None or column.mark:
+    if column.higher_is_better is None or column.mark == SEEDED:
         return {}
     results = [entry.results.get(column.key) for entry in entries if not _unmarked(entry)]
     values = [r.value for r in results if r is not None and r.value is not None]
