@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mebench.errors import SubmissionError
 from mebench.submission.decode import Order
@@ -17,6 +20,7 @@ from mebench.submission.guard import Bounds, Guard
 from mebench.submission.pack import pack
 from mebench.submission.validate import open_submission
 from tests.makers import PAIRS, SIZE, requirement, write_submission
+from tests.security.hostile import CASES, FIRST
 
 
 @pytest.fixture
@@ -70,6 +74,40 @@ def test_memory_is_limited(guard, tmp_path):
     name.write_bytes(name.read_bytes() + bytes(64 << 20))
     with pytest.raises(SubmissionError, match=rf"^mine/frames/{PAIRS[0].key}: .*1 MiB"):
         guard.frames(Order(str(folder), PAIRS[0].key, 3, 0, SIZE, False, 128 << 20))
+
+
+def test_processor_time_is_limited(guard, tmp_path):
+    side, frames = 512, 1024
+    folder = tmp_path / "mine" / "frames" / PAIRS[0].key
+    folder.mkdir(parents=True)
+    out = io.BytesIO()
+    Image.effect_noise((side, side), 60).convert("RGB").save(out, "PNG", compress_level=1)
+    (tmp_path / "frame.png").write_bytes(out.getvalue())
+    for number in range(frames):
+        os.link(tmp_path / "frame.png", folder / f"{number:05d}.png")
+    guard.bounds = Bounds(cpu_seconds=0)
+    killed = rf"^mine/frames/{PAIRS[0].key}: .*killed \(exit -{int(signal.SIGXCPU)};.* 0 s of CPU"
+    with pytest.raises(SubmissionError, match=killed):
+        guard.frames(Order(str(tmp_path / "mine"), PAIRS[0].key, frames, 0, side, False, 4 << 20))
+
+
+def test_the_peak_of_the_child_stays_low_whatever_the_frame_is(guard, order, tmp_path):
+    guard.frames(order)
+    begun, pid = peak(guard.pid), guard.pid
+    bad = [make for make, where, _ in CASES.values() if where == f"mine/{FIRST}"]
+    for make in bad:
+        make(tmp_path / "mine")
+        with pytest.raises(SubmissionError):
+            guard.frames(order)
+    assert len(bad) > 20
+    assert guard.pid == pid
+    assert peak(pid) - begun < 8 << 20
+
+
+def peak(pid: int) -> int:
+    """Return the most memory a process ever held, bytes (Linux tells it)."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return 1024 * int(text.partition("VmHWM:")[2].split()[0])
 
 
 def test_a_damaged_frame_leaves_the_child_alive(guard, order, tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import re
 import zipfile
 
 import pytest
@@ -9,6 +13,9 @@ from PIL import Image
 
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
+from mebench.record import Record
+from mebench.report.formats import FORMATS, render
+from mebench.report.rows import build_table
 from mebench.scorer import score_many
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import pack, write_manifest, write_output
@@ -20,13 +27,13 @@ def data(tiny, tmp_path_factory):
     place = tmp_path_factory.mktemp("protocol")
     (place / "tiny.yaml").write_text(tiny_protocol("pixel", "psnr_db"))
     spec = load_protocol(str(place / "tiny.yaml"))
-    return open_protocol(spec, {"synthme": tiny}, cache=place / "cache").some(2)
+    return open_protocol(spec, {"synthme": tiny}, cache=place / "cache").some(4)
 
 
-def submission(folder, data, frames, name="mine"):
+def submission(folder, data, frames, name="mine", title="Mine"):
     for pair in data.pairs:
         write_output(folder, pair, frames(pair))
-    write_manifest(folder, Manifest(protocol="tiny", method=Method(id=name, title="Mine")))
+    write_manifest(folder, Manifest(protocol="tiny", method=Method(id=name, title=title)))
     return folder
 
 
@@ -35,7 +42,7 @@ def copied_template(data):
 
 
 def scored(path, data, place, jobs=1):
-    # Two workers begin without what one worker found.
+    # Four workers begin without what one worker found.
     records, refused = score_many(
         [path], data, families=("pixel",), cache=place / f"cache{jobs}",
         jobs=jobs, out=place / "scores",
@@ -54,7 +61,7 @@ def test_packing_and_jobs_do_not_change_the_record(data, tmp_path):
             archive.write(file, file.relative_to(folder).as_posix())
     assert scored(tmp_path / "mine.zip", data, tmp_path) == expected
     assert scored(tmp_path / "other.zip", data, tmp_path) == expected
-    assert scored(tmp_path / "mine.zip", data, tmp_path, jobs=2) == expected
+    assert scored(tmp_path / "mine.zip", data, tmp_path, jobs=4) == expected
     for file in folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()
@@ -77,3 +84,36 @@ def test_copies_are_flagged_and_a_bad_neighbour_stops_nobody(data, tmp_path):
     told, silent = (record.result.flags for record in records)
     assert sum("exact copies of the reference" in flag for flag in told) == len(data.pairs)
     assert silent == []
+
+
+NAMES = (
+    r"\input{/etc/passwd} 50% $x_1$ }{ ~^#&",
+    "<script>alert(1)</script>",
+    "a|b ``q''",
+    '=HYPERLINK("http://evil.example")',
+    "007",
+)
+
+
+def test_team_names_go_through_the_score_into_every_table_as_text(data, tmp_path):
+    one = data.some(1)
+    folders = [
+        submission(tmp_path / f"m{number}", one, copied_template(one), f"m{number}", title)
+        for number, title in enumerate(NAMES)
+    ]
+    records, refused = score_many(
+        folders, one, families=("pixel",), cache=tmp_path / "cache", out=tmp_path / "scores"
+    )
+    assert not refused
+    for number, record in enumerate(records):
+        record.save(tmp_path / f"{number}.json")
+    table = build_table([Record.load(path) for path in sorted(tmp_path.glob("*.json"))])
+    texts = {form: render(table, form) for form in FORMATS}
+    assert [row["title"] for row in json.loads(texts["json"])["rows"][:5]] == list(NAMES)
+    titles = [row["title"] for row in csv.DictReader(io.StringIO(texts["csv"]))]
+    assert titles[3:5] == ["'" + NAMES[3], "007"]
+    assert r"\input" not in texts["latex"].replace(r"\textbackslash{}input", "")
+    assert "<script" not in texts["html"]
+    rows = [line for line in texts["markdown"].splitlines() if line.startswith("|")]
+    assert len({re.sub(r"\\.", "", line).count("|") for line in rows}) == 1
+    assert any(line.startswith("007") for line in texts["text"].splitlines())
