@@ -24,15 +24,13 @@ def base(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("board")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _protocols(base: Path):
-    (base / "specs" / "protocols").mkdir(parents=True)
+@pytest.fixture(scope="module")
+def protocol(base: Path):
     text = tiny_protocol("pixel, action_units", "psnr_db", more="max_pairs: 1\n")
-    (base / "specs" / "protocols" / "tiny.yaml").write_text(text)
+    (base / "tiny.yaml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEBENCH_PATH", str(base / "specs"))
         patch.setenv("MEBENCH_CACHE", str(base / "cache"))
-        yield
+        yield base / "tiny.yaml"
 
 
 def mebench(*arguments: object) -> str:
@@ -42,12 +40,12 @@ def mebench(*arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def data(base: Path, tiny: Path):
-    return open_protocol(load_protocol("tiny"), {"synthme": tiny}, cache=base / "cache")
+def data(base: Path, protocol: Path, tiny: Path):
+    return open_protocol(load_protocol(str(protocol)), {"synthme": tiny}, cache=base / "cache")
 
 
 @pytest.fixture(scope="module")
-def board(base: Path, data, tiny: Path) -> Path:
+def board(base: Path, data, protocol: Path, tiny: Path) -> Path:
     for name, share in (("lab/half", 0.5), ("right", 0.0)):
         folder = base / "work" / name.replace("/", "+")
         for pair in data.pairs:
@@ -58,7 +56,7 @@ def board(base: Path, data, tiny: Path) -> Path:
         write_manifest(folder, Manifest(protocol="tiny", method=method))
         (base / "in").mkdir(exist_ok=True)
         pack(folder, base / "in" / f"{folder.name}.zip")
-    told = mebench("score", base / "in", "--protocol", "tiny", "--data", f"synthme={tiny}",
+    told = mebench("score", base / "in", "--protocol", protocol, "--data", f"synthme={tiny}",
                    "--out", base / "scores", "--jobs", 1, "--curves")  # fmt: skip
     assert "Method right" in told
     for name in ("lab+half", "right"):
@@ -81,30 +79,32 @@ def status(board: Path, name: str) -> str:
     return Record.load(board / "records" / "tiny" / f"{name}.json").status
 
 
-def test_rows_are_verified_by_scoring_their_frames_again(board, base, tiny):
+def test_rows_are_verified_by_scoring_their_frames_again(board, base, protocol, tiny):
     assert status(board, "right") == "self-reported"
     told = mebench("leaderboard", "check", "--board", board, "--submissions", base / "in",
-                   "--data", f"synthme={tiny}", "--jobs", 1)  # fmt: skip
+                   "--data", f"synthme={tiny}", "--protocol", protocol, "--jobs", 1)  # fmt: skip
     assert "tiny/lab/half: verified" in told
     assert status(board, "right") == status(board, "lab+half") == "verified"
 
 
-def test_a_row_with_other_frames_is_told_and_loses_its_name(board, base, tiny, tmp_path):
+def test_a_row_with_other_frames_is_told_and_loses_its_name(board, base, protocol, tiny, tmp_path):
     (tmp_path / "in").mkdir()
     shutil.copy(base / "in" / "lab+half.zip", tmp_path / "in" / "right.zip")
     shutil.copytree(board, tmp_path / "board")
     done = CliRunner().invoke(cli, [
         "leaderboard", "check", "--board", str(tmp_path / "board"), "--submissions",
-        str(tmp_path / "in"), "--data", f"synthme={tiny}", "--jobs", "1",
+        str(tmp_path / "in"), "--data", f"synthme={tiny}",
+        "--protocol", str(protocol), "--jobs", "1",
     ])  # fmt: skip
     assert "tiny/right: the submission is of method 'lab/half'; the outputs are not" in done.output
     assert done.exception is not None
     assert status(tmp_path / "board", "right") == "self-reported"
 
 
-def test_the_site_shows_every_clip_and_its_curves(board, base, data, tiny, tmp_path):
+def test_the_site_shows_every_clip_and_its_curves(board, base, protocol, data, tiny, tmp_path):
     mebench("leaderboard", "build", "--board", board, "-o", tmp_path / "site", "--submissions",
-            base / "in", "--data", f"synthme={tiny}", "--jobs", 1)  # fmt: skip
+            base / "in", "--data", f"synthme={tiny}", "--protocol", protocol,
+            "--jobs", 1)  # fmt: skip
     page = (tmp_path / "site" / "tiny--lab+half.html").read_text()
     assert page.count('class="player"') == len(data.pairs) == 1
     assert page.count("<polyline") == 8
@@ -112,10 +112,11 @@ def test_the_site_shows_every_clip_and_its_curves(board, base, data, tiny, tmp_p
         assert list((tmp_path / "site" / "media" / "tiny" / sheet).rglob("*.webp")), sheet
 
 
-def test_gated_pixels_stay_out_unless_asked_for(board, base, data, tmp_path, monkeypatch):
+def test_gated_pixels_stay_out_unless_asked_for(board, base, protocol, data, tmp_path, monkeypatch):
     gated = lambda *_, **__: data.__class__(**{**vars(data), "gated": ("casme2",)})  # noqa: E731
     monkeypatch.setattr("mebench.protocol.opening.open_protocol", gated)
-    common = ("leaderboard", "build", "--board", board, "--submissions", base / "in")
+    common = ("leaderboard", "build", "--board", board, "--submissions", base / "in",
+              "--protocol", protocol)  # fmt: skip
     mebench(*common, "-o", tmp_path / "open")
     assert not (tmp_path / "open" / "media").exists()
     page = (tmp_path / "open" / "tiny--right.html").read_text()

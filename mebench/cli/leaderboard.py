@@ -13,6 +13,7 @@ from mebench.cli.progress import console_progress
 if TYPE_CHECKING:
     from mebench.board import Entry
     from mebench.protocol.data import ProtocolData
+    from mebench.protocol.spec import Protocol
     from mebench.report.site import Group
     from mebench.report.site_media import PlayerMaker
 
@@ -29,7 +30,42 @@ _SUBMISSIONS = click.option(
     help="Folder with the methods' submissions, <id> or <id>.zip.",
 )
 _DATA = click.option("--data", multiple=True, metavar="DATASET=ROOT", help="Data root; repeatable.")
+_PROTOCOLS = click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="YAML of a protocol of your own that rows were scored with; repeatable.",
+)
 _JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Worker processes.")
+
+
+class _Protocols:
+    """The protocols that rows name: those of the user's own files, then the known ones."""
+
+    def __init__(self, own: tuple[Path, ...], data: tuple[str, ...], jobs: int) -> None:
+        from mebench.protocol.spec import load_protocol
+
+        self._own = {spec.id: spec for spec in (load_protocol(str(path)) for path in own)}
+        self._data = data
+        self._jobs = jobs
+
+    def load(self, name: str) -> Protocol:
+        from mebench.protocol.spec import load_protocol
+
+        return self._own.get(name) or load_protocol(name)
+
+    def opened(self, spec: Protocol) -> ProtocolData:
+        from mebench import settings
+        from mebench.protocol.opening import open_protocol
+
+        return open_protocol(
+            spec,
+            data_roots(self._data, spec.sources),
+            cache=settings.cache_folder(),
+            jobs=self._jobs,
+            progress=console_progress(),
+        )
 
 
 @click.group()
@@ -54,12 +90,14 @@ def add(records: tuple[Path, ...], board: Path, replace: bool) -> None:
 @_BOARD
 @_SUBMISSIONS
 @_DATA
+@_PROTOCOLS
 @_JOBS
 @click.option("--device", help="auto, cpu or cuda:N; default: config or auto.")
 def check(
     board: Path,
     submissions: Path | None,
     data: tuple[str, ...],
+    protocols: tuple[Path, ...],
     jobs: int | None,
     device: str | None,
 ) -> None:
@@ -72,13 +110,14 @@ def check(
         click.echo(f"refused {text}", err=True)
     wrong = len(problems)
     folder = submissions or board / "submissions"
-    wrong += _score_again(entries, folder, data, job_count(jobs), device_of(device))
+    known = _Protocols(protocols, data, job_count(jobs))
+    wrong += _score_again(entries, folder, known, job_count(jobs), device_of(device))
     if wrong:
         raise SubmissionError(f"{wrong} rows of {board} are not what they claim; see above")
 
 
 def _score_again(
-    entries: list[Entry], folder: Path, data: tuple[str, ...], jobs: int, device: str
+    entries: list[Entry], folder: Path, known: _Protocols, jobs: int, device: str
 ) -> int:
     """Score rows again by protocol; return how many differ from their record."""
     from mebench import settings
@@ -95,7 +134,7 @@ def _score_again(
                 click.echo(f"{name}/{entry.record.result.id}: {status}, no submission here")
         if not there:
             continue
-        opened = _opened(name, data, jobs)
+        opened = known.opened(known.load(name))
         records, refused = score_many(
             list(there.values()),
             opened,
@@ -127,6 +166,7 @@ def _score_again(
 @_BOARD
 @_SUBMISSIONS
 @_DATA
+@_PROTOCOLS
 @_JOBS
 @click.option("--private", is_flag=True, help="Show gated pixels too; the site says so.")
 def build(
@@ -134,6 +174,7 @@ def build(
     board: Path,
     submissions: Path | None,
     data: tuple[str, ...],
+    protocols: tuple[Path, ...],
     jobs: int | None,
     private: bool,
 ) -> None:
@@ -145,9 +186,10 @@ def build(
     entries, problems = read(board)
     for text in problems.values():
         click.echo(f"left out {text}", err=True)
+    known = _Protocols(protocols, data, job_count(jobs))
     groups, opened = [], {}
     for name, rows in by_protocol(entries).items():
-        group, ready = _group(name, rows, submissions, data, job_count(jobs))
+        group, ready = _group(name, rows, known, opens=submissions is not None)
         groups.append(group)
         if ready is not None:
             opened[group.name] = ready
@@ -165,22 +207,21 @@ def build(
 
 
 def _group(
-    name: str, rows: list[Entry], submissions: Path | None, data: tuple[str, ...], jobs: int
+    name: str, rows: list[Entry], known: _Protocols, *, opens: bool
 ) -> tuple[Group, ProtocolData | None]:
     from mebench.errors import UsageError
-    from mebench.protocol.spec import load_protocol
     from mebench.report.site import Group
 
     records = [entry.record for entry in rows]
     try:
-        protocol = load_protocol(records[0].protocol.id)
+        protocol = known.load(records[0].protocol.id)
     except UsageError:
         return Group(name, records, None), None
     if protocol.digest != records[0].protocol.digest:
         return Group(name, records, None), None
-    if submissions is None:
+    if not opens:
         return Group(name, records, protocol), None
-    ready = _opened(protocol.id, data, jobs)
+    ready = known.opened(protocol)
     return Group(name, records, protocol, ready.gated), ready
 
 
@@ -206,18 +247,3 @@ def _players(
     options = ScoringOptions(metrics=("action_units",), cache=settings.cache_folder())
     by_digest = {ready.protocol.digest: ready for ready in opened.values()}
     return PlayerMaker(found, by_digest, options, private, console_progress())
-
-
-def _opened(name: str, data: tuple[str, ...], jobs: int) -> ProtocolData:
-    from mebench import settings
-    from mebench.protocol.opening import open_protocol
-    from mebench.protocol.spec import load_protocol
-
-    spec = load_protocol(name)
-    return open_protocol(
-        spec,
-        data_roots(data, spec.sources),
-        cache=settings.cache_folder(),
-        jobs=jobs,
-        progress=console_progress(),
-    )
