@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from mebench.record import Record
+from tests.makers import tiny_protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = [
@@ -82,3 +87,25 @@ def test_the_command_line_runs_from_an_empty_folder(unpacked, tmp_path):
     assert listed.returncode == 0, listed.stderr
     assert "synthme" in listed.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_pack_validate_score_and_table_go_round_from_an_empty_folder(unpacked, tiny, tmp_path):
+    def mebench(*arguments: str) -> str:
+        done = run_unpacked(unpacked, tmp_path, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    text = tiny_protocol("pixel", "psnr_db", more="max_pairs: 2\n")
+    (tmp_path / "tiny.yaml").write_text(text)
+    common = ("--protocol", "tiny.yaml", "--data", f"synthme={tiny}")
+    mebench("run", "baseline", "copy-template", *common, "--out", "run", "--jobs", "1")
+    mebench("submission", "pack", "run/submission", "-o", "mine.zip")
+    mebench("submission", "validate", "mine.zip", *common)
+    mebench("score", "mine.zip", *common, "--out", "scores", "--jobs", "1")
+    ran = Record.load(tmp_path / "run" / "record.json").result
+    scored = Record.load(tmp_path / "scores" / "mine.json").result
+    assert scored == ran
+    assert len(scored.per_clip) == 2
+    table = mebench("table", "scores/mine.json", "--format", "csv")
+    row = next(csv.DictReader(io.StringIO(table)))
+    assert float(row["psnr_db"]) == ran.metrics["psnr_db"].value
