@@ -30,10 +30,10 @@ def find_copies(
         exact = sum(digest in held for digest in own)
         if exact:
             found.append(f"{where}: {exact} of {len(own)} frames are exact copies of the {name}")
-        elif (share := _share(generated, template, clip)) < NEAR:
+        elif (part := share(generated, template, clip)) < NEAR:
             found.append(
                 f"{where}: near copy of the {name}, "
-                f"{share:.3f} of the template's difference from it"
+                f"{part:.3f} of the template's difference from it"
             )
     return found
 
@@ -42,8 +42,11 @@ def _digest(frame: Image) -> bytes:
     return hashlib.sha256(np.ascontiguousarray(frame).data).digest()
 
 
-def _share(generated: Frames, template: Image, clip: Frames) -> float:
-    """Return the mean difference of two clips as a share of the still template's, on a grid."""
+def share(generated: Frames, template: Image, clip: Frames) -> float:
+    """Return the mean difference of two clips as a share of the still template's, on a grid.
+
+    Shapes: generated (T, H, W, 3), template (H, W, 3), clip (T', H, W, 3).
+    """
     length = min(len(generated), len(clip))
     theirs = np.asarray(clip[:length, ::_GRID, ::_GRID]).astype(np.int16)
     ours = generated[:length, ::_GRID, ::_GRID].astype(np.int16)
