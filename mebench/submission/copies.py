@@ -32,8 +32,7 @@ def find_copies(
             found.append(f"{where}: {exact} of {len(own)} frames are exact copies of the {name}")
         elif (part := share(generated, template, clip)) < NEAR:
             found.append(
-                f"{where}: near copy of the {name}, "
-                f"{part:.3f} of the template's difference from it"
+                f"{where}: near copy of the {name}, {part:.3f} of the template's difference from it"
             )
     return found
 
