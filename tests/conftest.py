@@ -40,14 +40,24 @@ def browser() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def pytest_report_header() -> str:
-    """Say which browser is driven, or that none is here."""
-    return f"browser: {browser() or 'none, tests marked so stay out (apt-get install chromium)'}"
+def office() -> str | None:
+    """Return the LibreOffice that tests marked ``office`` drive, or None."""
+    return shutil.which("soffice")
+
+
+def pytest_report_header() -> list[str]:
+    """Say which browser and office are driven, or that none is here."""
+    none = "none, tests marked so stay out (apt-get install {})"
+    return [
+        f"browser: {browser() or none.format('chromium')}",
+        f"office: {office() or none.format('libreoffice-calc')}",
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests marked ``browser`` out where there is none."""
-    if browser() is None:
-        left_out = [item for item in items if item.get_closest_marker("browser")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    """Leave tests marked ``browser`` or ``office`` out where there is none."""
+    for marker, program in (("browser", browser()), ("office", office())):
+        if program is None:
+            left_out = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if item not in left_out]
+            config.hook.pytest_deselected(items=left_out)
