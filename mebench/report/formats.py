@@ -79,7 +79,7 @@ def _html(table: Table) -> str:
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head = ["method", "title", "control", "rank", "status"]
+    head = [table.rows_are, "title", "control", "rank", "status"]
     for column in table.columns:
         head += [column.key, f"{column.key}:low", f"{column.key}:high", f"{column.key}:n"]
     writer.writerow(escape.csv(name) for name in head)
@@ -111,7 +111,7 @@ def _json(table: Table) -> str:
 
 
 def _headers(table: Table, clean: Callable[[str], str], joint: str) -> list[str]:
-    heads = [clean("method"), *(["rank"] if table.ranked_by else [])]
+    heads = [clean(table.rows_are), *(["rank"] if table.ranked_by else [])]
     for column in table.columns:
         unit = f" ({column.unit})" if column.unit else ""
         head = clean(f"{column.title}{unit}") + column.mark

@@ -75,6 +75,7 @@ class Table:
         ranked_by: metric of the rows' ranks, empty where fewer than two methods have one.
         spread: what stands beside a mean.
         protocol: its id.
+        rows_are: heading of the rows.
     """
 
     columns: tuple[Column, ...]
@@ -85,6 +86,7 @@ class Table:
     ranked_by: str = ""
     spread: Spread = "interval"
     protocol: str = ""
+    rows_are: str = "method"
 
 
 @dataclass(frozen=True)
