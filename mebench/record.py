@@ -17,6 +17,8 @@ Status = Literal["verified", "self-reported", "partial"]
 RATED = "experts."
 """How the keys of experts' scores begin: people gave them, so no new score finds them again."""
 
+SCORE_REPORT = "mebench-score-report/1"
+"""Schema of what `mebench score` writes beside its records."""
 _TIME_AND_PLACE = ("created", "seconds", "environment", "digest")
 
 

@@ -17,7 +17,8 @@ from mebench.record import Record
 from mebench.scoring import ScoringOptions
 from mebench.spec import digest
 
-STATE = "state.json"
+STATE = ".state.json"
+"""Hidden, so that ``*.json`` names the records."""
 
 
 def stamp(path: Path) -> str:

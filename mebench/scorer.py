@@ -15,7 +15,7 @@ from mebench.io.files import write_json
 from mebench.preprocess.flow import Engine
 from mebench.preprocess.parallel import each
 from mebench.protocol.data import ProtocolData
-from mebench.record import MethodRow, ProtocolStamp, Record
+from mebench.record import SCORE_REPORT, MethodRow, ProtocolStamp, Record
 from mebench.report.curves import write_curves
 from mebench.runner.run import dataset_stamp
 from mebench.scored_before import Before, basis, stamp
@@ -31,6 +31,9 @@ from mebench.scoring import (
 from mebench.submission.manifest import MANIFEST
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Pair, Progress, SilentProgress
+
+REPORT = "report"
+"""Name of the file that tells what was scored and what was refused."""
 
 
 def find_submissions(paths: Sequence[Path]) -> list[Path]:
@@ -91,6 +94,9 @@ def score_many(
             refused[path] = f"{path.name}: shares its name with {twin.name}; rename one of them"
             continue
         names.append(path)
+        if _name(path).casefold() == REPORT:
+            refused[path] = f"{path.name}: '{REPORT}.json' is where scores are reported; rename it"
+            continue
         entry = _looked_at(path, data, before, done, refused)
         if entry is not None:
             waiting.append(entry)
@@ -111,7 +117,8 @@ def score_many(
         write_curves(out / f"{_name(path)}.curves.csv", submission, data, options)
     told = {path.name: refused[path] for path in paths if path in refused}
     kept = [done[path] for path in paths if path in done]
-    write_json(out / "report.json", {"scored": [r.result.id for r in kept], "refused": told})
+    scored = [record.result.id for record in kept]
+    write_json(out / f"{REPORT}.json", {"schema": SCORE_REPORT, "scored": scored, "refused": told})
     return kept, told
 
 

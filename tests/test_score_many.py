@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from mebench.calibration.damage import grain
+from mebench.cli.record import record_files
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
 from mebench.record import Record, diff
@@ -144,7 +146,7 @@ def test_one_changed_clip_is_measured_alone(fifty, data, scored, base):
 def test_scores_of_another_protocol_or_damaged_ones_are_made_again(fifty, data, scored, base):
     name = fifty[0].name
     for text in ("{", json.dumps({"basis": "another", "scores": {}})):
-        (base / "scores" / "state.json").write_text(text)
+        (base / "scores" / ".state.json").write_text(text)
         assert scores(fifty[:1], data, base)[name].digest == scored[name].digest
     record = base / "scores" / f"{name}.json"
     record.write_text(record.read_text().replace('"value": 0.0', '"value": 0.5'))
@@ -162,7 +164,19 @@ def test_a_bad_one_among_them_is_told_and_kept_apart(fifty, data, base, tmp_path
         assert [record.result.id for record in records] == [fifty[0].name]
         assert refused["bad"].startswith(f"bad/frames/{data.pairs[1].key}/00000.png")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report.pop("schema") == "mebench-score-report/1"
+    beside = [tmp_path / "out" / name for name in ("report.json", f"{fifty[0].name}.json")]
+    assert record_files(beside) == record_files([tmp_path / "out"]) == beside[1:]
     assert report == {"scored": [fifty[0].name], "refused": refused}
+
+
+def test_a_submission_must_leave_the_report_its_place(fifty, data, base, tmp_path):
+    shutil.copytree(fifty[0], tmp_path / "Report")
+    records, refused = score_many(
+        [tmp_path / "Report"], data, families=FAMILIES, cache=base / "cache", out=tmp_path / "out"
+    )
+    assert records == []
+    assert refused["Report"].endswith("is where scores are reported; rename it")
 
 
 def test_two_of_one_name_are_told(fifty, data, base, tmp_path):

@@ -9,6 +9,7 @@ import click
 
 from mebench.cli.options import data_roots, device_of, job_count
 from mebench.cli.progress import console_progress
+from mebench.cli.record import record_files
 
 if TYPE_CHECKING:
     from mebench.board import Entry
@@ -78,11 +79,11 @@ def leaderboard() -> None:
 @_BOARD
 @click.option("--replace", is_flag=True, help="Replace the row of a method that is there already.")
 def add(records: tuple[Path, ...], board: Path, replace: bool) -> None:
-    """Take RECORDS (files of `mebench score`, or run folders) onto the board, self-reported."""
+    """Take RECORDS (files, run folders, folders of records) onto the board, self-reported."""
     from mebench.board import add as take_in
 
-    for path in records:
-        place = take_in(board, path / "record.json" if path.is_dir() else path, replace=replace)
+    for path in record_files(records):
+        place = take_in(board, path, replace=replace)
         click.echo(f"added {place}")
 
 

@@ -10,7 +10,7 @@ import click
 
 from mebench.cli.options import data_roots, job_count
 from mebench.cli.progress import console_progress
-from mebench.cli.record import record_file
+from mebench.cli.record import record_files
 from mebench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def ranks(
     from mebench.report.rank_plot import plot_ranks
 
     require_format(out)
-    loaded = [Record.load(record_file(path)) for path in records]
+    loaded = [Record.load(path) for path in record_files(records)]
     key = plot_ranks(
         out, loaded, metric=metric, controls=controls, width=width or 0.75 * WIDTH, dpi=dpi
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +24,35 @@ def record_file(path: Path) -> Path:
             f"{file}: cannot be read, there is no such file; give a run's folder or record.json"
         )
     return file
+
+
+def record_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the records that paths name: files, runs' folders, and folders of records.
+
+    The report that `mebench score` leaves beside its records is left out.
+
+    Raises:
+        UsageError: when a path names none.
+    """
+    found = []
+    for path in paths:
+        many = path.is_dir() and not (path / "record.json").is_file()
+        files = sorted(path.glob("[!.]*.json")) if many else [record_file(path)]
+        records = [file for file in files if not _is_report(file)]
+        if not records and many:
+            raise UsageError(f"{path}: holds no records; give files, or a folder that has some")
+        found += records
+    return found
+
+
+def _is_report(file: Path) -> bool:
+    from mebench.record import SCORE_REPORT
+
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False  # whoever reads it as a record says what is wrong
+    return isinstance(data, dict) and data.get("schema") == SCORE_REPORT
 
 
 @click.group()

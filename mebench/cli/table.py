@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from mebench.cli.record import record_file
+from mebench.cli.record import record_files
 from mebench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def table(
     out: Path | None,
     bib: Path | None,
 ) -> None:
-    """Turn RECORDS (files, or run folders that hold record.json) into one table."""
+    """Turn RECORDS (files, run folders, or folders of records) into one table."""
     from mebench.io.files import write_text
     from mebench.record import Record
     from mebench.report.rows import build_table
@@ -76,7 +76,7 @@ def table(
     chosen = _format(form, out)
     if chosen != "latex" and (siunitx or wide or fit or label is not None):
         raise UsageError(f"--siunitx, --wide, --fit and --label are for LaTeX, not {chosen}")
-    loaded = [Record.load(record_file(path)) for path in records]
+    loaded = [Record.load(path) for path in record_files(records)]
     keys = [key.strip() for key in metrics.split(",")] if metrics else None
     built = build_table(
         loaded,

@@ -85,6 +85,10 @@ def _footnotes(records: Sequence[Record], columns: Sequence[Column]) -> list[str
                 f"{PARTIAL} {record.result.title}: partial, {scored} of {pairs} outputs; "
                 "neither ranked nor marked."
             )
+        flags = record.result.flags
+        if flags:
+            told = f"first of {len(flags)} remarks on its outputs: " if len(flags) > 1 else ""
+            notes.append(f"{record.result.title}: {told}{flags[0]}.")
     if any(record.status == "self-reported" for record in records):
         notes.append(f"{CLAIMED} self-reported: not scored again by the organisers.")
     return notes

@@ -41,7 +41,8 @@ def build_table(
 
     Args:
         records: a record a method.
-        metrics: columns; the headline ones where neither these nor `by_dataset` are given.
+        metrics: columns; where neither these nor `by_dataset` are given the headline ones, and
+            where there are none of those, all that have a better end.
         by_dataset: metrics with a column a data set and one for their composite.
         sort: column to order methods by, ``fid`` or ``fid:composite``.
         caption: in place of the default one.
@@ -61,7 +62,7 @@ def build_table(
         known.update({key: r for key, r in entry.results.items() if key not in known})
     keys = list(metrics or ())
     if not metrics and not by_dataset:
-        keys = [key for key, result in known.items() if result.headline and ":" not in key]
+        keys = _shown(known)
     for key in [*keys, *by_dataset, *([sort] if sort else [])]:
         if key not in known:
             raise UsageError(f"unknown metric '{key}'.{did_you_mean(key, known)}")
@@ -87,6 +88,13 @@ def build_table(
         spread=spread,
         protocol=records[0].protocol.id,
     )
+
+
+def _shown(known: Mapping[str, MetricResult]) -> list[str]:
+    whole = {key: result for key, result in known.items() if ":" not in key}
+    return [key for key, result in whole.items() if result.headline] or [
+        key for key, result in whole.items() if result.higher_is_better is not None
+    ]
 
 
 def _row(

@@ -125,7 +125,7 @@ class Touches:
         ("submission validate {w}/none", REFUSED, r"none: no such folder or zip; give"),
         ("submission pack {w}/none -o {w}/new.zip", REFUSED, r"none: no such folder; give"),
         ("table {w}/none", USAGE, r"none: .*give a run's folder"),
-        ("table {w}/thesis", USAGE, r"thesis/record\.json: .*give a run's folder"),
+        ("table {w}/thesis", USAGE, r"thesis: holds no records; give files"),
         ("table {w}/tiny.yaml", USAGE, r"tiny\.yaml: not a JSON record"),
     ],
 )
@@ -286,7 +286,7 @@ def test_submission_frames(damage, name, message, good, tiny, w, refused, tmp_pa
         assert code == REFUSED
         assert re.search(message, line)
     assert sorted(os.listdir(tmp_path)) == ["mine", "scores"]
-    assert sorted(os.listdir(tmp_path / "scores")) == ["report.json", "state.json"]
+    assert sorted(os.listdir(tmp_path / "scores")) == [".state.json", "report.json"]
 
 
 def test_a_file_that_is_no_zip(good, tiny, w, refused, tmp_path):

@@ -105,3 +105,18 @@ def test_the_effect_of_training_is_told_pair_by_pair():
         "(paired with mine before training)" in notes
     )
     assert not any("training changed" in note for note in build_table([make_record()]).notes)
+
+
+def test_where_nothing_is_a_headline_all_that_can_be_better_is_shown():
+    record = make_record("a", {"au_consistency": 0.8, "psnr_db": 31.5})
+    for result in record.result.metrics.values():
+        result.headline = False
+    record.result.metrics["psnr_db"].higher_is_better = None
+    assert [column.key for column in build_table([record]).columns] == ["au_consistency"]
+
+
+def test_remarks_on_the_outputs_stand_below_the_numbers():
+    record = make_record("a", {"au_consistency": 0.8})
+    record.result.flags = ["output x/y: 3 of 9 frames are exact copies of the driving clip", "more"]
+    text = render(build_table([record]), "latex")
+    assert "first of 2 remarks on its outputs: output x/y: 3 of 9 frames are exact copies" in text
