@@ -42,16 +42,30 @@ def plot_ranks(
         raise UsageError("the records have no headline metric; name one with --metric")
     key = first.columns[0].key
     table = build_table(records, metrics=[key], sort=key, controls=controls)
-    rows = [row for row in table.rows if row.cells[key].value is not None]
-    if not rows:
+    if not any(row.cells[key].value is not None for row in table.rows):
         raise UsageError(f"no record has a value of '{key}'; name another with --metric")
+    draw_ranks(path, table, table.columns[0], width=width, dpi=dpi)
+    return key
+
+
+def draw_ranks(
+    path: Path,
+    table: Table,
+    column: Column,
+    *,
+    hollow: str = "controls",
+    width: float = WIDTH / 2,
+    dpi: int = DPI,
+) -> None:
+    """Draw one column of a table, rows in its order; `hollow` says what its control rows are."""
+    key = column.key
+    rows = [row for row in table.rows if row.cells[key].value is not None]
     with drawing(path, width=width, height=0.75 + _ROW * (len(rows) + 1), dpi=dpi) as figure:
         axes = figure.add_subplot()
         _bands(axes, rows)
         for place, row in enumerate(rows):
             _row(axes, place, row, key)
-        _finish(axes, table, rows)
-    return key
+        _finish(axes, rows, _axis(column) + _legend(rows, hollow))
 
 
 def _bands(axes: Axes, rows: Sequence[Row]) -> None:
@@ -78,7 +92,7 @@ def _row(axes: Axes, place: int, row: Row, key: str) -> None:
     )
 
 
-def _finish(axes: Axes, table: Table, rows: Sequence[Row]) -> None:
+def _finish(axes: Axes, rows: Sequence[Row], below: str) -> None:
     names = []
     for row in rows:
         rank = "" if row.rank is None else f"{row.rank}  "
@@ -94,7 +108,7 @@ def _finish(axes: Axes, table: Table, rows: Sequence[Row]) -> None:
     controls = [place for place, row in enumerate(rows) if row.control]
     if controls and controls[0] > 0:
         axes.axhline(controls[0] - 0.5, color="#999999", linewidth=0.6)
-    axes.set_xlabel(_axis(table.columns[0]) + _legend(rows))
+    axes.set_xlabel(below)
 
 
 def _axis(column: Column) -> str:
@@ -103,8 +117,8 @@ def _axis(column: Column) -> str:
     return f"{label(column.title)}{unit}{column.mark}{better[column.higher_is_better]}"
 
 
-def _legend(rows: Sequence[Row]) -> str:
+def _legend(rows: Sequence[Row], hollow: str) -> str:
     ranks = [row.rank for row in rows if row.rank is not None]
     told = [] if len(set(ranks)) == len(ranks) else ["one band: one place"]
-    told += ["hollow: controls"] if any(row.control for row in rows) else []
+    told += [f"hollow: {hollow}"] if any(row.control for row in rows) else []
     return "\n" + "; ".join(told) if told else ""
