@@ -24,7 +24,7 @@ from mebench.submission.text import plain
 MAX_PARTS = 200
 MAX_PART_BYTES = 32 << 20
 MAX_TOTAL_BYTES = 64 << 20
-MAX_CELLS = 500_000
+MAX_CELLS = 200_000
 _AGAIN = "save it again as .xlsx, or export from index.html"
 _ENCRYPTED = 0x1
 _COORDINATE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")

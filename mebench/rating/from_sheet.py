@@ -226,7 +226,7 @@ class _Table:
                 continue
             question = column.question
             if column.box is not None:
-                text = _plain_text(value).lower()
+                text = _plain_text(value).strip().lower()
                 if text in (TICK, "×", "1"):
                     ticked.setdefault(question.id, []).append(column.box.id)
                 else:
@@ -266,7 +266,7 @@ class _Table:
 
     def _title(self, name: str) -> str:
         known = self._asked.get(name)
-        return known.title if known else name
+        return known.title if known else next(_first_line(h) for h, n in self._heads if n == name)
 
     def _text(self, row: int, column: int) -> str:
         return one_line(_plain_text(self._sheet.values.get((row, column))))
