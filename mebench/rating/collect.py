@@ -172,7 +172,7 @@ class _Panel:
         """Return files such that the later one counts."""
         if self._on_conflict == "first":
             return given[::-1]
-        if self._winner(given) == "newest":
+        if self._on_conflict == "newest" and self._winner(given) == "newest":
             return sorted(given, key=lambda one: one.saved.timestamp() if one.saved else 0.0)
         return given
 

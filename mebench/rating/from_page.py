@@ -17,6 +17,7 @@ _KEYS = {"schema", "bundle", "rater", "saved", "complete", "answers"}
 _ENTRY_KEYS = {"values", "aus", "seconds"}
 _AGAIN = "export it again from index.html"
 _LONGEST_NUMBER = 25
+_ENDS = tuple("]}")
 
 
 class _NotStrictError(ValueError):
@@ -132,7 +133,8 @@ def _parsed(data: bytes, label: str) -> dict[str, Any]:
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
-        short = not text.rstrip().endswith("}")
+        rest = text.rstrip()[error.pos :]
+        short = error.msg.startswith("Unterminated") or (len(rest) < 5 and rest[:1] not in _ENDS)
         raise CollectError(
             [
                 f"{label}: no readable JSON at line {error.lineno}, column {error.colno} "

@@ -1,0 +1,503 @@
+"""What raters send back: exports checked, files put together, nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mebench.cli.main import main
+from mebench.rating.collect import collect
+from mebench.rating.export import save_ratings, write_csv
+from mebench.rating.form import load_form
+from mebench.rating.given import CollectError
+from mebench.rating.model import Ratings
+from tests.rating.panel_files import (
+    all_answers,
+    blank,
+    exported,
+    fill,
+    make_key,
+    write_export,
+)
+
+KEY = make_key()
+
+
+def lines_of(*paths: Path, **options: Any) -> list[str]:
+    with pytest.raises(CollectError) as caught:
+        collect(paths, KEY, **options)
+    assert all("\n" not in line and len(line) < 500 for line in caught.value.lines)
+    return list(caught.value.lines)
+
+
+@pytest.fixture
+def file() -> dict[str, Any]:
+    return exported(KEY, all_answers(KEY))
+
+
+def export(folder: Path, answers: Any = None, name: str = "a.json", **changed: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    given = all_answers(KEY) if answers is None else answers
+    return write_export(folder / name, exported(KEY, given, **changed))
+
+
+def at(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def edit(file: dict[str, Any]) -> None:
+        place: Any = file
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    return edit
+
+
+C1 = ("answers", "c001")
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "schema": (at("schema", value="mebench-ratings/9"), "schema 'mebench-ratings/9', expected"),
+    "bundle": (
+        at("bundle", value="f" * 16),
+        f"bundle 'ffffffffffffffff', the key is of bundle {KEY.bundle}",
+    ),
+    "bundle type": (at("bundle", value=7), "made for bundle 7"),
+    "rater": (at("rater", value="Dr X"), "rater 'Dr X' is not in the key, which knows R1, R2, R3"),
+    "rater type": (at("rater", value=["R1"]), "rater ['R1'] is not in the key"),
+    "key": (at("extra", value=1), "unknown key 'extra'"),
+    "complete": (at("complete", value=1), "complete: expected true or false, got 1"),
+    "saved": (at("saved", value="yesterday"), "saved: expected a time such as"),
+    "answers": (at("answers", value=[]), "answers: expected an object, got []"),
+    "item": (
+        at("answers", "c999", value={}),
+        "clip 'c999' is not one of rater R1's 6; was the file edited",
+    ),
+    "item type": (at(*C1, value=4), "clip c001: expected an object, got 4"),
+    "entry key": (at(*C1, "mood", value=4), "clip c001: unknown key 'mood'"),
+    "values": (at(*C1, "values", value=[1]), "clip c001: expected an object, got [1]"),
+    "question": (
+        at(*C1, "values", "total", value=4),
+        "clip c001: unknown question 'total', expected other_aus,",
+    ),
+    "AU question": (at(*C1, "values", "present", value=1), "unknown question 'present'"),
+    "clip question": (
+        at(*C1, "aus", "6", "overall", value=1),
+        "clip c001, AU 6: unknown question 'overall'",
+    ),
+    "AU": (
+        at(*C1, "aus", "7", value={"present": 1}),
+        "clip c001: AU '7' is no target, expected 6, L12",
+    ),
+    "AU type": (at(*C1, "aus", "6", value=1), "clip c001, AU 6: expected an object, got 1"),
+    "aus": (at(*C1, "aus", value=[]), "clip c001: aus: expected an object, got []"),
+    "high": (
+        at(*C1, "values", "overall", value=6),
+        "clip c001, Overall [overall]: expected a whole number from 1 to 5, got 6",
+    ),
+    "half": (
+        at(*C1, "values", "overall", value=3.5),
+        "[overall]: expected a whole number from 1 to 5, got 3.5",
+    ),
+    "true": (at(*C1, "values", "overall", value=True), "got True"),
+    "text": (at(*C1, "values", "overall", value="4"), "got '4'"),
+    "null": (at(*C1, "values", "overall", value=None), "got None"),
+    "yes": (
+        at(*C1, "aus", "6", "present", value=True),
+        "AU 6, Present [present]: expected 1 (yes) or 0 (no), got True",
+    ),
+    "level": (
+        at(*C1, "aus", "6", "intensity", value="F"),
+        "Intensity [intensity]: expected one of none, A, B, C, D, E, got 'F'",
+    ),
+    "box": (
+        at(*C1, "values", "artefacts", value=["fog"]),
+        "expected a list of blur, ghosting, warping, flicker, background, frozen, each once",
+    ),
+    "box twice": (
+        at(*C1, "values", "artefacts", value=["blur", "blur"]),
+        "each once, got ['blur', 'blur']",
+    ),
+    "no box": (at(*C1, "values", "artefacts", value=[]), "got []"),
+    "unit": (
+        at(*C1, "values", "other_aus", value=["AU4"]),
+        "a list of action units such as 4 or L12",
+    ),
+    "comment": (
+        at(*C1, "values", "comment", value="x" * 1001),
+        "a text of 1 to 1000 characters, got 1001",
+    ),
+    "comment type": (
+        at(*C1, "values", "comment", value={"a": 1}),
+        "a text of 1 to 1000 characters, got {'a': 1}",
+    ),
+    "seconds": (
+        at(*C1, "seconds", value=-1),
+        "clip c001: seconds: expected a number from 0, got -1",
+    ),
+    "seconds type": (at(*C1, "seconds", value="long"), "got 'long'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_export_is_refused_where_it_is_wrong(tmp_path: Path, file, name: str):
+    edit, says = WRONG[name]
+    edit(file)
+    (line,) = lines_of(write_export(tmp_path / "a.json", file))
+    assert line.startswith("a.json: ")
+    assert says in line
+    assert "; " in line, "what to do next"
+
+
+TEXTS = {
+    "list": ("[1]", "expected an object, got list"),
+    "twice": ('{"schema": 1, "schema": 2}', "'schema' stands twice in one object"),
+    "nan": ('{"schema": NaN}', "NaN is no number of JSON"),
+    "infinite": ('{"schema": 1e999}', "1e999 is too large"),
+    "digits": ('{"schema": ' + "9" * 9999 + "}", "a number of 9999 digits"),
+    "deep": ('{"schema": ' + "[" * 200_000, "nested too deep"),
+    "comma": ('{"schema": 1,}', "no readable JSON at line 1, column 14"),
+    "two": ('{"schema": 1} {}', "no readable JSON at line 1, column 15"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_json_that_may_be_read_in_two_ways_is_refused(tmp_path: Path, name: str):
+    text, says = TEXTS[name]
+    (line,) = lines_of(write_export(tmp_path / "a.json", text))
+    assert line.startswith("a.json: ")
+    assert says in line
+
+
+def test_an_item_answered_twice_in_one_export_is_refused(tmp_path: Path, file):
+    text = json.dumps(file).replace('"answers": {', '"answers": {"c001": {"values": {}}, ', 1)
+    (line,) = lines_of(write_export(tmp_path / "a.json", text))
+    assert "'c001' stands twice" in line
+
+
+def test_an_export_cut_short_anywhere_is_named_and_refused(tmp_path: Path, file):
+    text = json.dumps(file, indent=1, ensure_ascii=False).encode()
+    path = tmp_path / "a.json"
+    for length in range(0, len(text) - 1, 97):
+        path.write_bytes(text[:length])
+        (line,) = lines_of(path)
+        assert line.startswith("a.json: "), length
+        assert "cut short" in line or "empty" in line or "no UTF-8" in line, (length, line)
+
+
+def test_bytes_changed_at_random_never_do_worse_than_a_refusal(tmp_path: Path, file):
+    import numpy as np
+
+    text = json.dumps(file).encode()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.json"
+    refused = 0
+    for _ in range(200):
+        changed = bytearray(text)
+        for place in rng.integers(len(text), size=3):
+            changed[place] = int(rng.integers(256))
+        path.write_bytes(bytes(changed))
+        try:
+            collect([path], KEY)
+        except CollectError:
+            refused += 1
+    assert refused > 150
+
+
+def test_what_is_no_file_is_told(tmp_path: Path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    large = tmp_path / "large.json"
+    with large.open("wb") as out:
+        out.truncate((16 << 20) + 1)
+    paths = [tmp_path / name for name in ("folder", "pipe", "large.json", "absent.json")]
+    said = lines_of(*paths)
+    assert [line.split(": ")[0] for line in said] == [path.name for path in paths]
+    for line, text in zip(
+        said, ("a folder", "no regular file", "larger than 16 MiB", "No such file"), strict=True
+    ):
+        assert text in line
+
+
+def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path):
+    one, two = all_answers(KEY), all_answers(KEY, "R2")
+    one["c001"]["values"]["overall"] = 9
+    one["c002"]["values"]["timing"] = 0
+    two["c003"]["aus"]["15"]["present"] = 2
+    said = lines_of(export(tmp_path, one), export(tmp_path, two, "b.json", rater="R2"))
+    assert [line.split(",")[0] for line in said] == [
+        "a.json: clip c001", "a.json: clip c002", "b.json: clip c003",
+    ]  # fmt: skip
+
+
+def test_bad_files_can_be_left_out_and_are_noted(tmp_path: Path):
+    bad = export(tmp_path, {"c999": {}}, "bad.json", rater="R2")
+    good = export(tmp_path)
+    panel = collect([bad, good], KEY, skip_bad=True)
+    assert {one.rater for one in panel.ratings} == {"R1"}
+    assert panel.notes[0].startswith("bad.json was left out: clip 'c999' is not one of")
+    assert [one.name for one in panel.files] == ["a.json"]
+    assert lines_of(bad, skip_bad=True), "nothing is left to collect"
+
+
+def test_files_are_known_by_base_name_and_digest_only(tmp_path: Path):
+    panel = collect([export(tmp_path / "dr-meier")], KEY)
+    assert [(one.name, one.rater, one.ratings) for one in panel.files] == [("a.json", "R1", 6)]
+    assert "meier" not in panel.model_dump_json()
+    assert "secret" not in panel.model_dump_json()
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path):
+    wrong = {"c999": {}}
+    said = lines_of(export(tmp_path / "x", wrong), export(tmp_path / "y", wrong, rater="R2"))
+    assert said[0].startswith(f"{tmp_path}/x/a.json: ")
+    assert said[1].startswith(f"{tmp_path}/y/a.json: ")
+
+
+def part(answers: dict[str, Any], *items: str) -> dict[str, Any]:
+    return {item: deepcopy(answers[item]) for item in items}
+
+
+def test_parts_sent_one_after_the_other_are_put_together(tmp_path: Path):
+    whole = all_answers(KEY)
+    one = export(tmp_path, part(whole, "c001", "c002", "c003"), complete=False)
+    two = fill(blank(tmp_path / "b.xlsx", KEY), part(whole, "c003", "c004", "c005", "c006"))
+    panel = collect([one, two, one], KEY)
+    assert [(r.item, r.values, r.aus) for r in panel.ratings] == [
+        (item, entry["values"], entry["aus"]) for item, entry in whole.items()
+    ]
+    assert [r.seconds for r in panel.ratings] == [10.0, 11.0, 12.0, None, None, None]
+    assert panel.notes == ("R2: no file", "R3: no file")
+    assert [one.name for one in panel.files] == ["a.json", "b.xlsx", "a.json"]
+
+
+def test_one_item_answered_in_two_halves_is_put_together(tmp_path: Path):
+    whole = all_answers(KEY)["c002"]
+    values = sorted(whole["values"])
+    first = {"c002": {"values": {n: whole["values"][n] for n in values[:2]}, "seconds": 9}}
+    rest = {n: whole["values"][n] for n in values[2:]}
+    second = {"c002": {"values": rest, "aus": whole["aus"], "seconds": 4}}
+    paths = [export(tmp_path, first), export(tmp_path, second, "b.json")]
+    (rating,) = collect(paths, KEY).ratings
+    assert (rating.values, rating.aus) == (whole["values"], whole["aus"])
+    assert (rating.complete, rating.seconds) == (True, 9)
+
+
+def test_two_files_that_differ_are_refused_by_name_and_settled_as_asked(tmp_path: Path):
+    old, new = all_answers(KEY), all_answers(KEY)
+    old["c004"]["values"]["overall"], new["c004"]["values"]["overall"] = 2, 4
+    old["c001"]["aus"]["6"]["intensity"], new["c001"]["aus"]["6"]["intensity"] = "A", "C"
+    late = export(tmp_path, new, "late.json", saved="2026-03-02T09:00:00+01:00")
+    early = export(tmp_path, old, "early.json", saved="2026-03-02T07:59:00Z")
+    assert lines_of(late, early) == [
+        "R1: clip c001, Intensity [intensity] of AU 6: late.json says 'C', early.json says 'A'; "
+        "leave one file out, or: --conflict newest (or first)",
+        "R1: clip c004, Overall [overall]: late.json says 4, early.json says 2; leave one file "
+        "out, or: --conflict newest (or first)",
+    ]
+    assert len(lines_of(late, early, skip_bad=True)) == 2
+
+    def settled(how: str, *paths: Path) -> tuple[int, str]:
+        panel = collect(paths, KEY, on_conflict=how)
+        found = {one.item: one for one in panel.ratings}
+        return found["c004"].values["overall"], panel.notes[0]
+
+    assert settled("newest", late, early) == (
+        4, "R1: 2 answers differ between late.json, early.json; the newest counts",
+    )  # fmt: skip
+    assert settled("first", early, late)[0] == 2
+    assert settled("first", late, early)[0] == 4
+    sheet = fill(blank(tmp_path / "s.xlsx", KEY), old)
+    assert settled("newest", late, sheet) == (
+        2, "R1: 2 answers differ between late.json, s.xlsx; the last given counts",
+    )  # fmt: skip
+
+
+def test_an_answer_taken_back_in_a_complete_item_is_a_difference(tmp_path: Path):
+    old, new = all_answers(KEY), all_answers(KEY)
+    old["c001"]["values"]["artefacts"] = ["blur"]
+    new["c001"]["values"].pop("artefacts", None)
+    first = export(tmp_path, old)
+    second = export(tmp_path, new, "b.json", saved="2026-04-01T00:00:00Z")
+    (line,) = lines_of(first, second)
+    assert "clip c001, Artefacts [artefacts]: a.json says blur, b.json says nothing" in line
+    newest = collect([second, first], KEY, on_conflict="newest").ratings[0]
+    assert "artefacts" not in newest.values
+    assert collect([first, second], KEY, on_conflict="first").ratings[0].values["artefacts"]
+
+
+def test_units_in_another_order_are_no_difference(tmp_path: Path):
+    one, two = all_answers(KEY), all_answers(KEY)
+    one["c001"]["values"]["other_aus"], two["c001"]["values"]["other_aus"] = ["4", "9"], ["9", "4"]
+    assert len(collect([export(tmp_path, one), export(tmp_path, two, "b.json")], KEY).ratings) == 6
+
+
+def test_who_stopped_halfway_is_named_and_kept_or_refused(tmp_path: Path):
+    whole = all_answers(KEY)
+    begun = part(whole, "c001", "c002", "c003")
+    del begun["c003"]["values"]["overall"]
+    del begun["c003"]["aus"]["15"]["present"]
+    path = export(tmp_path, begun, complete=False)
+    other = export(tmp_path, all_answers(KEY, "R2"), "b.json", rater="R2")
+    panel = collect([path, other], KEY)
+    assert panel.notes == (
+        "R1 stopped halfway (a.json): 2 of 6 clips complete, 1 begun", "R3: no file",
+    )  # fmt: skip
+    assert [(r.item, r.complete) for r in panel.ratings if r.rater == "R1"] == [
+        ("c001", True), ("c002", True), ("c003", False),
+    ]  # fmt: skip
+    said = lines_of(path, other, partial="refuse")
+    assert said[0] == (
+        "a.json: clip c003: missing Present of AU 15, Overall; ask rater R1 for it, or: "
+        "--partial keep"
+    )
+    assert [line.split(": ")[1] for line in said] == [
+        "clip c003",
+        "clip c004",
+        "clip c005",
+        "clip c006",
+    ]
+
+
+def test_an_empty_sheet_and_an_empty_export_are_a_rater_who_has_not_begun(tmp_path: Path):
+    for path in (blank(tmp_path / "s.xlsx", KEY), export(tmp_path, {}, complete=False)):
+        panel = collect([path], KEY)
+        assert panel.ratings == ()
+        assert panel.notes[0] == f"R1 stopped halfway ({path.name}): 0 of 6 clips complete"
+
+
+def test_comments_are_data_without_what_steers_a_display(tmp_path: Path):
+    given = all_answers(KEY)
+    said = "\ud800a\r\nb\x00\x1b[2J\u202e</script><b>'; DROP\u2028=1"
+    given["c001"]["values"]["comment"] = said
+    given["c002"]["values"]["comment"] = "\u202e\x07"
+    panel = collect([export(tmp_path, given)], KEY)
+    assert panel.ratings[0].values["comment"] == "a\nb[2J</script><b>'; DROP\n=1"
+    assert "comment" not in panel.ratings[1].values
+    panel.save(tmp_path / "ratings.json")
+    assert Ratings.load(tmp_path / "ratings.json") == panel
+
+
+def test_the_order_of_files_changes_nothing(tmp_path: Path):
+    paths = [
+        export(tmp_path, all_answers(KEY, r), f"{r}.json", rater=r) for r in ("R1", "R2", "R3")
+    ]
+    one, two = collect(paths, KEY), collect(paths[::-1], KEY)
+    assert one.ratings == two.ratings
+    assert [(r.rater, r.item) for r in one.ratings] == [
+        (rater, item.id) for rater, items in KEY.raters.items() for item in items
+    ]
+
+
+def test_the_short_form_needs_no_sheet_of_units(tmp_path: Path):
+    key = make_key(load_form("short"))
+    path = fill(blank(tmp_path / "s.xlsx", key), all_answers(key))
+    assert len(collect([path], key, partial="refuse").ratings) == 6
+
+
+def test_ratings_are_never_replaced_by_fewer_without_a_word(tmp_path: Path):
+    out = tmp_path / "ratings.json"
+    two = export(tmp_path, all_answers(KEY, "R2"), "b.json", rater="R2")
+    both, one = collect([export(tmp_path), two], KEY), collect([two], KEY)
+    save_ratings(out, one)
+    save_ratings(out, both)
+    before = out.read_bytes()
+    with pytest.raises(Exception, match=r"ratings.json: holds \d+ answers that these files lack "):
+        save_ratings(out, one)
+    changed = both.model_copy(update={"bundle": "f" * 16})
+    with pytest.raises(Exception, match=r"holds ratings of bundle 0123456789abcdef, these are of"):
+        save_ratings(out, changed)
+    assert out.read_bytes() == before
+    save_ratings(out, one, replace=True)
+    assert Ratings.load(out) == one
+    out.write_text('{"schema": "other"}')
+    with pytest.raises(Exception, match="holds something else than ratings"):
+        save_ratings(out, one)
+
+
+def test_the_table_is_blinded_unless_asked_and_no_cell_is_a_formula(tmp_path: Path):
+    panel = collect([export(tmp_path)], KEY)
+    count = write_csv(tmp_path / "t.csv", panel, KEY)
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert (
+        len(rows)
+        == count
+        == sum(len(r.values) + sum(map(len, r.aus.values())) for r in panel.ratings)
+    )
+    assert "secret" not in text
+    assert not [v for row in rows for v in row.values() if v.startswith(("=", "+", "-", "@"))]
+    first = next(row for row in rows if row["question"] == "intensity")
+    assert (first["rater"], first["item"], first["au"], first["complete"]) == (
+        "R1",
+        "c001",
+        "6",
+        "1",
+    )
+    write_csv(tmp_path / "u.csv", panel, KEY, unblind=True)
+    with (tmp_path / "u.csv").open(encoding="utf-8") as lines:
+        open_rows = list(csv.DictReader(lines))
+    assert [row["value"] for row in open_rows] == [row["value"] for row in rows]
+    kinds = {row["item"]: (row["kind"], row["method"], row["repeat_of"]) for row in open_rows}
+    assert kinds["c001"] == ("entry", "our-secret-method", "")
+    assert kinds["c005"] == ("repeat", "our-secret-method", "c001")
+    assert kinds["c006"] == ("real", "", "")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch, capsys):
+    KEY.save(tmp_path / "key.json")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["rate", "collect", "--key", "key.json", *arguments])
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return run
+
+
+def test_collect_prints_how_far_each_rater_came(command, tmp_path: Path):
+    export(tmp_path, part(all_answers(KEY), "c001", "c002"), complete=False)
+    fill(blank(tmp_path / "b.xlsx", KEY, "R2"), all_answers(KEY, "R2"))
+    code, out, err = command("a.json", "b.xlsx", "--csv", "flat.csv")
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()]
+    assert ["R1", "a.json", "2", "of", "6", "10.5", "0", "of", "1"] in rows
+    assert ["R2", "b.xlsx", "6", "of", "6", "--", "1", "of", "1"] in rows
+    assert "ratings: ratings.json" in out
+    assert "note: R1 stopped halfway (a.json): 2 of 6 clips complete" in err
+    assert (tmp_path / "flat.csv").exists()
+    assert len(Ratings.load(tmp_path / "ratings.json").ratings) == 8
+
+
+def test_collect_lists_problems_one_a_line_and_writes_nothing(command, tmp_path: Path):
+    wrong = all_answers(KEY)
+    wrong["c001"]["values"]["overall"] = 9
+    wrong["c002"]["values"]["overall"] = 0
+    export(tmp_path, wrong)
+    code, out, err = command("a.json", "absent.json")
+    lines = err.splitlines()
+    assert code == 3
+    assert out == ""
+    assert [line.split(":")[0] for line in lines] == ["refused"] * 3 + ["error"]
+    assert lines[-1].startswith("error: 3 problems; nothing was written")
+    assert not (tmp_path / "ratings.json").exists()
+
+
+def test_collect_keeps_what_was_collected_and_never_writes_over_its_inputs(command, tmp_path):
+    export(tmp_path)
+    export(tmp_path, all_answers(KEY, "R2"), "b.json", rater="R2")
+    assert command("a.json", "b.json")[0] == 0
+    code, _, err = command("a.json")
+    assert code == 2
+    assert "holds" in err
+    assert "R2 c001" in err
+    assert command("a.json", "--replace")[0] == 0
+    assert command("a.json", "--out", "a.json")[0] == 2
+    assert command("a.json", "--out", "key.json")[0] == 2
+    assert command("a.json", "--unblind")[0] == 2
