@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -38,9 +39,17 @@ class _Stored(_Part):
             UsageError: when it is missing, cut short, or of another schema.
         """
         try:
-            return cls.model_validate(read_mapping(path))
+            return cls.model_validate(_mapping(path))
         except ValidationError as error:
             raise UsageError(f"{path}: {explain(cls, error)}") from error
+
+
+def _mapping(path: Path) -> Any:
+    """Return the mapping in a JSON file; the reader of specs takes seconds for a panel."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return read_mapping(path)
 
 
 class Item(_Part):

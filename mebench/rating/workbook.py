@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -114,34 +115,20 @@ def _fill(
     lists: _Lists,
 ) -> None:
     """Write header, rows and rules of a sheet; every second clip is shaded."""
-    from openpyxl.styles import Alignment, Border, PatternFill, Protection, Side  # type: ignore[import-untyped]
-
-    line = Side(style="thin", color=_LINE)
-    border = Border(left=line, right=line, top=line, bottom=line)
     for at, head in enumerate([*heads, *(column.head for column in asked)], 1):
         for row, text in enumerate(head, 1):
-            cell = _text(sheet.cell(row, at), text)
-            cell.font = _font(bold=row == 1, size=10 if row == 1 else 7, color=_INK[row - 1])
-            cell.border, cell.fill = border, PatternFill("solid", fgColor=_HEAD)
-            cell.alignment = Alignment(wrap_text=row == 1, vertical="top", horizontal="left")
+            _dress_head(_text(sheet.cell(row, at), text), titles=row == 1)
+    dressed: dict[tuple[int, bool], Any] = {}
     for row, (known, shaded) in enumerate(rows, HEAD_ROWS + 1):
         for at in range(1, len(heads) + len(asked) + 1):
             cell = sheet.cell(row, at)
-            cell.border, cell.font = border, _font(bold=at == 1)
-            if shaded:
-                cell.fill = PatternFill("solid", fgColor=_BAND)
             if at <= len(heads):
                 _text(cell, known[at - 1])
-                cell.alignment = Alignment(vertical="top")
-                continue
-            column = asked[at - len(heads) - 1]
-            words = isinstance(column.question, (Text, Units))
-            cell.protection = Protection(locked=False)
-            cell.alignment = Alignment(
-                wrap_text=words, vertical="top", horizontal="left" if words else "center"
-            )
-            # As text, "6-12" does not become a date and "=1" no formula.
-            cell.number_format = "@" if words else "General"
+            if (at, shaded) not in dressed:
+                _dress(cell, asked[at - len(heads) - 1] if at > len(heads) else None, shaded)
+                dressed[at, shaded] = cell._style
+            # Looking the same style up for every cell would take most of the time.
+            cell._style = copy(dressed[at, shaded])
     first, last = HEAD_ROWS + 1, max(HEAD_ROWS + 1, HEAD_ROWS + len(rows))
     for at, column in enumerate(asked, len(heads) + 1):
         _rule(sheet, column, f"{letters(at)}{first}:{letters(at)}{last}", lists)
@@ -151,6 +138,40 @@ def _fill(
     # No height of their own: rows grow with a long comment.
     sheet.sheet_format.defaultRowHeight, sheet.sheet_format.customHeight = _ROW_HEIGHT, True
     sheet.freeze_panes = f"C{first}"
+
+
+def _dress_head(cell: Any, *, titles: bool) -> None:
+    from openpyxl.styles import Alignment, PatternFill  # type: ignore[import-untyped]
+
+    cell.font = _font(bold=titles, size=10 if titles else 7, color=_INK[0 if titles else 1])
+    cell.border, cell.fill = _frame(), PatternFill("solid", fgColor=_HEAD)
+    cell.alignment = Alignment(wrap_text=titles, vertical="top", horizontal="left")
+
+
+def _dress(cell: Any, column: Column | None, shaded: bool) -> None:
+    """Style a cell below the header; those without a column say which row it is."""
+    from openpyxl.styles import Alignment, PatternFill, Protection
+
+    cell.border, cell.font = _frame(), _font(bold=cell.column == 1)
+    if shaded:
+        cell.fill = PatternFill("solid", fgColor=_BAND)
+    words = column is None or isinstance(column.question, (Text, Units))
+    cell.alignment = Alignment(
+        wrap_text=words and column is not None,
+        vertical="top",
+        horizontal="left" if words else "center",
+    )
+    if column is not None:
+        cell.protection = Protection(locked=False)
+        # As text, "6-12" does not become a date and "=1" no formula.
+        cell.number_format = "@" if words else "General"
+
+
+def _frame() -> Any:
+    from openpyxl.styles import Border, Side
+
+    line = Side(style="thin", color=_LINE)
+    return Border(left=line, right=line, top=line, bottom=line)
 
 
 def _rule(sheet: Any, column: Column, cells: str, lists: _Lists) -> None:
