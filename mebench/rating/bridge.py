@@ -17,7 +17,8 @@ from mebench.record import RATED, MetricResult, Record
 FEWEST_METHODS, FEWEST_CLIPS = 3, 5
 HOW = (
     "tau: Kendall's tau-b with the experts' means, positive where a metric prefers what they "
-    "prefer; 95 % percentile bootstrap over driving subjects and raters"
+    "prefer; 95 % percentile bootstrap over driving subjects and raters, which leans towards 0 as "
+    "a drawn panel holds fewer different raters"
 )
 
 

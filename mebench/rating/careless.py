@@ -17,8 +17,8 @@ FEWEST = 10
 SAME = 0.9
 """Flagged where one mark makes up this share of all."""
 RUN, RARE = 10, 0.001
-"""Flagged for this many equal marks one after another, where chance makes fewer such runs than
-this."""
+"""Flagged for this many equal marks one after another, where a mark as common as that one is
+elsewhere makes fewer such runs than this."""
 FAST, SHARE = 2.0, 0.25
 """Flagged for a median below so many seconds, or below this share of the others' median."""
 RULE = (
@@ -157,9 +157,13 @@ def straight(looks: Looks) -> str:
     share = float(counts.max()) / total
     if share >= SAME:
         return f"mark {values[counts.argmax()]:g} for {share:.0%} of the clips"
-    changes = np.flatnonzero(np.diff(looks.marks)) + 1
-    longest = int(np.diff(np.concatenate([[0], changes, [total]])).max())
-    if longest >= RUN and total * share**longest < RARE:
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(looks.marks)) + 1, [total]])
+    runs = np.diff(starts)
+    longest = int(runs.max())
+    mark = looks.marks[starts[runs.argmax()]]
+    # How common the mark is where the run does not show it.
+    common = (float((looks.marks == mark).sum()) - longest + 1) / (total - longest + 2)
+    if longest >= RUN and total * common**longest < RARE:
         return f"{longest} equal marks one after another"
     return ""
 

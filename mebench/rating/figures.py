@@ -51,13 +51,14 @@ def bias_figure(raters: Sequence[Rater]) -> str:
 
 
 def agreement_figure(table: Table) -> str:
-    """Draw the coefficients of every scale."""
+    """Draw the coefficients of the score, and one of each other question."""
     dots = []
-    for row in table.rows:
+    for number, row in enumerate(table.rows):
+        wanted = ("alpha", "icc1", "icck", "kappa") if number == 0 else ("alpha", "kappa")
         for column in table.columns:
             cell = row.cells[column.key]
-            if column.key in ("alpha", "icc1", "icck", "kappa") and cell.value is not None:
-                dots.append(Dot(f"{row.title}: {column.title}", cell.value, cell.ci95))
+            if column.key in wanted and cell.value is not None:
+                dots.append(Dot(f"{column.title}: {row.title}", cell.value, cell.ci95))
     return dots_figure(dots, "0 is chance, 1 is full agreement")
 
 
@@ -65,11 +66,11 @@ def bridge_figure(found: Sequence[Agreement]) -> str:
     """Draw how far each metric ranks clips, and methods, as the experts do."""
     dots = []
     for one in found:
-        for part, filled in ((one.clips, True), (one.methods, False)):
+        for part, what, filled in ((one.clips, "clips", True), (one.methods, "methods", False)):
             if part.value is not None:
-                name = one.title if filled or one.clips.value is None else ""
+                name = f"{label(one.title, 30)}, {what}"
                 dots.append(Dot(name, part.value, part.interval, _INK, filled))
-    return dots_figure(dots, "Kendall's tau-b with the experts\nfull: clips; hollow: methods")
+    return dots_figure(dots, "Kendall's tau-b with the experts")
 
 
 def dots_figure(dots: Sequence[Dot], below: str) -> str:

@@ -20,6 +20,7 @@ from mebench.rating.unblind import Panel, unblind
 from mebench.record import Record
 from mebench.report import escape
 from mebench.report.formats import FORMATS
+from mebench.report.latex import render_latex
 from mebench.report.model import Table
 
 SCHEMA = "mebench-rating-report/1"
@@ -224,7 +225,7 @@ def _markdown(report: Report) -> str:
 def _latex(report: Report) -> str:
     facts = [f"{name}: {value}" for name, value in report.facts.items()]
     lines = [f"% {escape.latex(line)}" for line in (*facts, *report.notes)]
-    return "\n".join([*lines, *(FORMATS["latex"](table) for table in report.tables.values())])
+    return "\n".join([*lines, *(render_latex(t, fit=True) for t in report.tables.values())])
 
 
 def _json(report: Report) -> str:

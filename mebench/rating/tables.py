@@ -53,7 +53,7 @@ def scores_table(panel: Panel, scores: Scores) -> Table:
         notes=tuple(notes),
         essential=len(notes),
         ranked_by=score if ranked else "",
-        protocol=panel.key.protocol.id,
+        protocol=f"{panel.key.protocol.id}-experts",
     )
 
 
@@ -78,7 +78,7 @@ def datasets_table(panel: Panel, scores: Scores) -> Table | None:
         caption=f"{_data(panel)} By data set of the driving clip.",
         notes=(note,),
         essential=1,
-        protocol=panel.key.protocol.id,
+        protocol=f"{panel.key.protocol.id}-experts-datasets",
     )
 
 
@@ -147,7 +147,7 @@ def raters_table(panel: Panel, raters: Sequence[Rater], without: Sequence[Withou
         "0.5 is chance. Ranking without: Kendall's tau-b with the ranking by all.",
     ]
     told = [f"{FLAGGED} {one.id}: {'; '.join(one.flags)}." for one in raters if one.flags]
-    notes += [*told, f"{FLAG_RULE}. Flagged raters count until --without leaves them out."]
+    notes += [*told, f"{FLAG_RULE}. Flagged raters count as long as nobody leaves them out."]
     notes += [f"{one.id}: {remark}." for one in raters for remark in one.remarks]
     notes += [
         f"without {one.rater} {panel.key.methods[one.winner].title} would be first."

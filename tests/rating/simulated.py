@@ -122,3 +122,64 @@ def _rating(truth: Truth, form: Form, rater: str, item: Item, seen: float, rng) 
     if truth.form == "facs":
         aus = {unit: {"present": int(rng.random() < 0.2 + 0.15 * seen)} for unit in item.aus}
     return Rating(rater=rater, item=item.id, values=values, aus=aus, seconds=20 + rng.random())
+
+
+def by_hand(
+    marks: Mapping[str, Mapping[str, Sequence[int | None]]],
+    *,
+    datasets: Sequence[str] = ("samm",),
+    again: Mapping[str, Sequence[tuple[str, int, int]]] | None = None,
+    reals: Mapping[str, Sequence[int]] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> tuple[Key, Ratings]:
+    """Return a panel from marks by rater and method, one a pair; every pair its own subject.
+
+    Args:
+        marks: None where a rater gave none.
+        datasets: of the pairs in turn.
+        again: by rater: method, pair and mark of each hidden repeat.
+        reals: by rater: marks of the planted real clips of the first pairs.
+        seconds: time a clip by rater.
+    """
+    raters: dict[str, tuple[Item, ...]] = {}
+    ratings: list[Rating] = []
+    for rater, methods in marks.items():
+        items: list[Item] = []
+        given: list[int | None] = []
+
+        def add(pair: int, mark: int | None, items=items, given=given, **more) -> None:
+            data = datasets[pair % len(datasets)]
+            place = {"pair": f"t/{pair:02d}", "dataset": data, "subject": f"{data}.{pair}"}
+            items.append(Item(id=f"c{len(items) + 1:03d}", **place, **more))
+            given.append(mark)
+
+        for method, row in methods.items():
+            for pair, mark in enumerate(row):
+                add(pair, mark, method=method)
+        for method, pair, mark in (again or {}).get(rater, ()):
+            first = next(i for i in items if i.method == method and i.pair == f"t/{pair:02d}")
+            add(pair, mark, method=method, kind="repeat", repeat_of=first.id)
+        for pair, mark in enumerate((reals or {}).get(rater, ())):
+            add(pair, mark, kind="real")
+        raters[rater] = tuple(items)
+        ratings += [
+            Rating(
+                rater=rater,
+                item=item.id,
+                values={"overall": mark},
+                seconds=(seconds or {}).get(rater),
+            )
+            for item, mark in zip(items, given, strict=True)
+            if mark is not None
+        ]
+    names = dict.fromkeys(method for methods in marks.values() for method in methods)
+    key = Key(
+        bundle=BUNDLE,
+        protocol=ProtocolStamp(id="synthme", digest="p"),
+        index_digest="i",
+        form=load_form("short"),
+        seed=0,
+        methods={n: RatedMethod(title=n, pixel_digest=f"digest-of-{n}") for n in names},
+        raters=raters,
+    )
+    return key, Ratings(bundle=BUNDLE, ratings=tuple(ratings))
