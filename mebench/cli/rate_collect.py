@@ -68,6 +68,8 @@ def collect(
 
     if unblind and table is None:
         raise UsageError("--unblind is about the table; give one with --csv FILE")
+    if table is not None and table.resolve() == out.resolve():
+        raise UsageError(f"{table}: --csv and --out are the same file; choose another place")
     taken = {path.resolve() for path in (*files, key_file)}
     for target in (out, table):
         if target is not None and target.resolve() in taken:

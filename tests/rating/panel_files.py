@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
+import pytest
 
+from mebench.rating.collect import collect
 from mebench.rating.form import Checks, Choice, Form, Scale, Units, YesNo, load_form
+from mebench.rating.given import CollectError
 from mebench.rating.model import Item, Key, RatedMethod
 from mebench.rating.workbook import write_workbook
 from mebench.record import ProtocolStamp
@@ -139,3 +143,15 @@ def change(path: Path, edit: Callable[[Any], None]) -> Path:
     edit(book)
     book.save(path)
     return path
+
+
+def part(answers: dict[str, Any], *items: str) -> dict[str, Any]:
+    return {item: deepcopy(answers[item]) for item in items}
+
+
+def refused(paths: Sequence[Path], key: Key, **options: Any) -> list[str]:
+    """Return the problems that collecting these files ends with, each fit for a terminal."""
+    with pytest.raises(CollectError) as caught:
+        collect(paths, key, **options)
+    assert all(line.isprintable() and len(line) < 500 for line in caught.value.lines)
+    return list(caught.value.lines)

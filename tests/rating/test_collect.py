@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mebench.cli.main import main
 from mebench.rating.collect import collect
 from mebench.rating.export import save_ratings, write_csv
 from mebench.rating.form import load_form
-from mebench.rating.given import CollectError
 from mebench.rating.model import Ratings
 from tests.rating.panel_files import (
     all_answers,
@@ -24,6 +19,8 @@ from tests.rating.panel_files import (
     exported,
     fill,
     make_key,
+    part,
+    refused,
     write_export,
 )
 
@@ -31,180 +28,13 @@ KEY = make_key()
 
 
 def lines_of(*paths: Path, **options: Any) -> list[str]:
-    with pytest.raises(CollectError) as caught:
-        collect(paths, KEY, **options)
-    assert all("\n" not in line and len(line) < 500 for line in caught.value.lines)
-    return list(caught.value.lines)
-
-
-@pytest.fixture
-def file() -> dict[str, Any]:
-    return exported(KEY, all_answers(KEY))
+    return refused(paths, KEY, **options)
 
 
 def export(folder: Path, answers: Any = None, name: str = "a.json", **changed: Any) -> Path:
     folder.mkdir(exist_ok=True)
     given = all_answers(KEY) if answers is None else answers
     return write_export(folder / name, exported(KEY, given, **changed))
-
-
-def at(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
-    def edit(file: dict[str, Any]) -> None:
-        place: Any = file
-        for key in path[:-1]:
-            place = place[key]
-        place[path[-1]] = value
-
-    return edit
-
-
-C1 = ("answers", "c001")
-WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
-    "schema": (at("schema", value="mebench-ratings/9"), "schema 'mebench-ratings/9', expected"),
-    "bundle": (
-        at("bundle", value="f" * 16),
-        f"bundle 'ffffffffffffffff', the key is of bundle {KEY.bundle}",
-    ),
-    "bundle type": (at("bundle", value=7), "made for bundle 7"),
-    "rater": (at("rater", value="Dr X"), "rater 'Dr X' is not in the key, which knows R1, R2, R3"),
-    "rater type": (at("rater", value=["R1"]), "rater ['R1'] is not in the key"),
-    "key": (at("extra", value=1), "unknown key 'extra'"),
-    "complete": (at("complete", value=1), "complete: expected true or false, got 1"),
-    "saved": (at("saved", value="yesterday"), "saved: expected a time such as"),
-    "answers": (at("answers", value=[]), "answers: expected an object, got []"),
-    "item": (
-        at("answers", "c999", value={}),
-        "clip 'c999' is not one of rater R1's 6; was the file edited",
-    ),
-    "item type": (at(*C1, value=4), "clip c001: expected an object, got 4"),
-    "entry key": (at(*C1, "mood", value=4), "clip c001: unknown key 'mood'"),
-    "values": (at(*C1, "values", value=[1]), "clip c001: expected an object, got [1]"),
-    "question": (
-        at(*C1, "values", "total", value=4),
-        "clip c001: unknown question 'total', expected other_aus,",
-    ),
-    "AU question": (at(*C1, "values", "present", value=1), "unknown question 'present'"),
-    "clip question": (
-        at(*C1, "aus", "6", "overall", value=1),
-        "clip c001, AU 6: unknown question 'overall'",
-    ),
-    "AU": (
-        at(*C1, "aus", "7", value={"present": 1}),
-        "clip c001: AU '7' is no target, expected 6, L12",
-    ),
-    "AU type": (at(*C1, "aus", "6", value=1), "clip c001, AU 6: expected an object, got 1"),
-    "aus": (at(*C1, "aus", value=[]), "clip c001: aus: expected an object, got []"),
-    "high": (
-        at(*C1, "values", "overall", value=6),
-        "clip c001, Overall [overall]: expected a whole number from 1 to 5, got 6",
-    ),
-    "half": (
-        at(*C1, "values", "overall", value=3.5),
-        "[overall]: expected a whole number from 1 to 5, got 3.5",
-    ),
-    "true": (at(*C1, "values", "overall", value=True), "got True"),
-    "text": (at(*C1, "values", "overall", value="4"), "got '4'"),
-    "null": (at(*C1, "values", "overall", value=None), "got None"),
-    "yes": (
-        at(*C1, "aus", "6", "present", value=True),
-        "AU 6, Present [present]: expected 1 (yes) or 0 (no), got True",
-    ),
-    "level": (
-        at(*C1, "aus", "6", "intensity", value="F"),
-        "Intensity [intensity]: expected one of none, A, B, C, D, E, got 'F'",
-    ),
-    "box": (
-        at(*C1, "values", "artefacts", value=["fog"]),
-        "expected a list of blur, ghosting, warping, flicker, background, frozen, each once",
-    ),
-    "box twice": (
-        at(*C1, "values", "artefacts", value=["blur", "blur"]),
-        "each once, got ['blur', 'blur']",
-    ),
-    "no box": (at(*C1, "values", "artefacts", value=[]), "got []"),
-    "unit": (
-        at(*C1, "values", "other_aus", value=["AU4"]),
-        "a list of action units such as 4 or L12",
-    ),
-    "comment": (
-        at(*C1, "values", "comment", value="x" * 1001),
-        "a text of 1 to 1000 characters, got 1001",
-    ),
-    "comment type": (
-        at(*C1, "values", "comment", value={"a": 1}),
-        "a text of 1 to 1000 characters, got {'a': 1}",
-    ),
-    "seconds": (
-        at(*C1, "seconds", value=-1),
-        "clip c001: seconds: expected a number from 0, got -1",
-    ),
-    "seconds type": (at(*C1, "seconds", value="long"), "got 'long'"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_export_is_refused_where_it_is_wrong(tmp_path: Path, file, name: str):
-    edit, says = WRONG[name]
-    edit(file)
-    (line,) = lines_of(write_export(tmp_path / "a.json", file))
-    assert line.startswith("a.json: ")
-    assert says in line
-    assert "; " in line, "what to do next"
-
-
-TEXTS = {
-    "list": ("[1]", "expected an object, got list"),
-    "twice": ('{"schema": 1, "schema": 2}', "'schema' stands twice in one object"),
-    "nan": ('{"schema": NaN}', "NaN is no number of JSON"),
-    "infinite": ('{"schema": 1e999}', "1e999 is too large"),
-    "digits": ('{"schema": ' + "9" * 9999 + "}", "a number of 9999 digits"),
-    "deep": ('{"schema": ' + "[" * 200_000, "nested too deep"),
-    "comma": ('{"schema": 1,}', "no readable JSON at line 1, column 14"),
-    "two": ('{"schema": 1} {}', "no readable JSON at line 1, column 15"),
-}
-
-
-@pytest.mark.parametrize("name", TEXTS)
-def test_json_that_may_be_read_in_two_ways_is_refused(tmp_path: Path, name: str):
-    text, says = TEXTS[name]
-    (line,) = lines_of(write_export(tmp_path / "a.json", text))
-    assert line.startswith("a.json: ")
-    assert says in line
-
-
-def test_an_item_answered_twice_in_one_export_is_refused(tmp_path: Path, file):
-    text = json.dumps(file).replace('"answers": {', '"answers": {"c001": {"values": {}}, ', 1)
-    (line,) = lines_of(write_export(tmp_path / "a.json", text))
-    assert "'c001' stands twice" in line
-
-
-def test_an_export_cut_short_anywhere_is_named_and_refused(tmp_path: Path, file):
-    text = json.dumps(file, indent=1, ensure_ascii=False).encode()
-    path = tmp_path / "a.json"
-    for length in range(0, len(text) - 1, 97):
-        path.write_bytes(text[:length])
-        (line,) = lines_of(path)
-        assert line.startswith("a.json: "), length
-        assert "cut short" in line or "empty" in line or "no UTF-8" in line, (length, line)
-
-
-def test_bytes_changed_at_random_never_do_worse_than_a_refusal(tmp_path: Path, file):
-    import numpy as np
-
-    text = json.dumps(file).encode()
-    rng = np.random.default_rng(0)
-    path = tmp_path / "a.json"
-    refused = 0
-    for _ in range(200):
-        changed = bytearray(text)
-        for place in rng.integers(len(text), size=3):
-            changed[place] = int(rng.integers(256))
-        path.write_bytes(bytes(changed))
-        try:
-            collect([path], KEY)
-        except CollectError:
-            refused += 1
-    assert refused > 150
 
 
 def test_what_is_no_file_is_told(tmp_path: Path):
@@ -255,10 +85,6 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path):
     said = lines_of(export(tmp_path / "x", wrong), export(tmp_path / "y", wrong, rater="R2"))
     assert said[0].startswith(f"{tmp_path}/x/a.json: ")
     assert said[1].startswith(f"{tmp_path}/y/a.json: ")
-
-
-def part(answers: dict[str, Any], *items: str) -> dict[str, Any]:
-    return {item: deepcopy(answers[item]) for item in items}
 
 
 def test_parts_sent_one_after_the_other_are_put_together(tmp_path: Path):
@@ -445,59 +271,3 @@ def test_the_table_is_blinded_unless_asked_and_no_cell_is_a_formula(tmp_path: Pa
     assert kinds["c001"] == ("entry", "our-secret-method", "")
     assert kinds["c005"] == ("repeat", "our-secret-method", "c001")
     assert kinds["c006"] == ("real", "", "")
-
-
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch, capsys):
-    KEY.save(tmp_path / "key.json")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["rate", "collect", "--key", "key.json", *arguments])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    return run
-
-
-def test_collect_prints_how_far_each_rater_came(command, tmp_path: Path):
-    export(tmp_path, part(all_answers(KEY), "c001", "c002"), complete=False)
-    fill(blank(tmp_path / "b.xlsx", KEY, "R2"), all_answers(KEY, "R2"))
-    code, out, err = command("a.json", "b.xlsx", "--csv", "flat.csv")
-    assert code == 0
-    rows = [line.split() for line in out.splitlines()]
-    assert ["R1", "a.json", "2", "of", "6", "10.5", "0", "of", "1"] in rows
-    assert ["R2", "b.xlsx", "6", "of", "6", "--", "1", "of", "1"] in rows
-    assert "ratings: ratings.json" in out
-    assert "note: R1 stopped halfway (a.json): 2 of 6 clips complete" in err
-    assert (tmp_path / "flat.csv").exists()
-    assert len(Ratings.load(tmp_path / "ratings.json").ratings) == 8
-
-
-def test_collect_lists_problems_one_a_line_and_writes_nothing(command, tmp_path: Path):
-    wrong = all_answers(KEY)
-    wrong["c001"]["values"]["overall"] = 9
-    wrong["c002"]["values"]["overall"] = 0
-    export(tmp_path, wrong)
-    code, out, err = command("a.json", "absent.json")
-    lines = err.splitlines()
-    assert code == 3
-    assert out == ""
-    assert [line.split(":")[0] for line in lines] == ["refused"] * 3 + ["error"]
-    assert lines[-1].startswith("error: 3 problems; nothing was written")
-    assert not (tmp_path / "ratings.json").exists()
-
-
-def test_collect_keeps_what_was_collected_and_never_writes_over_its_inputs(command, tmp_path):
-    export(tmp_path)
-    export(tmp_path, all_answers(KEY, "R2"), "b.json", rater="R2")
-    assert command("a.json", "b.json")[0] == 0
-    code, _, err = command("a.json")
-    assert code == 2
-    assert "holds" in err
-    assert "R2 c001" in err
-    assert command("a.json", "--replace")[0] == 0
-    assert command("a.json", "--out", "a.json")[0] == 2
-    assert command("a.json", "--out", "key.json")[0] == 2
-    assert command("a.json", "--unblind")[0] == 2
