@@ -136,7 +136,7 @@ def _fill(
     sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 10, 16
     sheet.row_dimensions[1].height = _HEAD_HEIGHT
     # No height of their own: rows grow with a long comment.
-    sheet.sheet_format.defaultRowHeight, sheet.sheet_format.customHeight = _ROW_HEIGHT, True
+    sheet.sheet_format.defaultRowHeight = _ROW_HEIGHT
     sheet.freeze_panes = f"C{first}"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from mebench.rating import cells
 from mebench.rating.collect import collect
 from tests.rating.panel_files import all_answers, blank, change, fill, make_key, refused
 
@@ -277,15 +278,16 @@ def test_a_file_that_is_no_plain_workbook_is_refused_in_one_line(sheet: Path, na
     assert len(line.split("; ")) >= 2, "what to do next"
 
 
-def test_a_deep_part_and_one_of_many_cells_are_read_or_refused_quickly(sheet: Path):
-    deep = b"<a>" * 200_000 + b"</a>" * 200_000
+def test_a_deep_part_is_skipped_and_one_of_too_many_cells_refused(sheet: Path, monkeypatch):
+    deep = b"<a>" * 50_000 + b"</a>" * 50_000
     data = sheet.read_bytes()
     sheet.write_bytes(with_part(S1, b"<sheetData>", deep + b"<sheetData>")(data))
     assert len(collect([sheet], KEY).ratings) == 6
-    many = b'<row r="900"/>' + (b"<row>" + b"<c/>" * 1000 + b"</row>") * 201 + b"</sheetData>"
+    many = b'<row r="900"/>' + (b"<row>" + b"<c/>" * 1000 + b"</row>") * 21 + b"</sheetData>"
+    monkeypatch.setattr(cells, "MAX_CELLS", 20_000)
     sheet.write_bytes(with_part(S1, b"</sheetData>", many)(data))
     (line,) = lines_of(sheet)
-    assert "more than 200000 cells" in line
+    assert "more than 20000 cells" in line
 
 
 def values(path: Path) -> list[tuple[str, Any, Any]]:
