@@ -83,7 +83,10 @@ class _PlainForm:
     def head(self) -> list[str]:
         """Return the heading: one line, or two and a rule where metrics are split by data set."""
         columns = self.table.columns
-        names = [escaped(self.table.rows_are.capitalize()), *(["Rank"] if self.table.ranked_by else [])]
+        names = [
+            escaped(self.table.rows_are.capitalize()),
+            *(["Rank"] if self.table.ranked_by else []),
+        ]
         if not any(column.part for column in columns):
             return [" & ".join(names + [self.over(c, _title(c), "r") for c in columns]) + r" \\"]
         upper, lower, rules = [""] * self.first, names, ""

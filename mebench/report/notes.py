@@ -62,7 +62,9 @@ def notes_of(
     notes += sorted(missing)[:_MOST_REASONS]
     if len(missing) > _MOST_REASONS:
         notes.append(f"and {len(missing) - _MOST_REASONS} more values that could not be had")
-    return essential, [*notes, *(note for record in records for note in record.notes)]
+    return essential, list(
+        dict.fromkeys((*notes, *(note for record in records for note in record.notes)))
+    )
 
 
 def _footnotes(records: Sequence[Record], columns: Sequence[Column]) -> list[str]:
@@ -76,7 +78,8 @@ def _footnotes(records: Sequence[Record], columns: Sequence[Column]) -> list[str
     if JUDGED in marks:
         notes.append(
             f"{JUDGED} experts.*: given by a panel of raters; no new score measures them again, "
-            "not that of a verified row either."
+            "not that of a verified row either. Places by them, and their intervals by data set, "
+            "are over driving subjects alone; mebench rate report counts the raters too."
         )
     for record in records:
         if record.status == "partial":
