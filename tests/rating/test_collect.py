@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mebench.rating.collect import collect
@@ -98,6 +99,30 @@ def test_parts_sent_one_after_the_other_are_put_together(tmp_path: Path):
     assert [r.seconds for r in panel.ratings] == [10.0, 11.0, 12.0, None, None, None]
     assert panel.notes == ("R2: no file", "R3: no file")
     assert [one.name for one in panel.files] == ["a.json", "b.xlsx", "a.json"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_however_answers_are_spread_over_files_the_whole_comes_back(tmp_path: Path, seed: int):
+    rng = np.random.default_rng(seed)
+    whole = all_answers(KEY)
+    spread: list[dict[str, Any]] = [{}, {}, {}]
+    for item, entry in whole.items():
+        for name, value in entry["values"].items():
+            holder = spread[rng.integers(3)].setdefault(item, {"values": {}, "aus": {}})
+            holder["values"][name] = value
+        for au, given in entry["aus"].items():
+            for name, value in given.items():
+                holder = spread[rng.integers(3)].setdefault(item, {"values": {}, "aus": {}})
+                holder["aus"].setdefault(au, {})[name] = value
+    paths = [
+        export(tmp_path, spread[0]),
+        fill(blank(tmp_path / "b.xlsx", KEY), spread[1]),
+        export(tmp_path, spread[2], "c.json"),
+    ]
+    panel = collect([paths[place] for place in rng.permutation(3)], KEY, partial="refuse")
+    assert {one.item: {"values": one.values, "aus": one.aus} for one in panel.ratings} == {
+        item: {"values": entry["values"], "aus": entry["aus"]} for item, entry in whole.items()
+    }
 
 
 def test_one_item_answered_in_two_halves_is_put_together(tmp_path: Path):
