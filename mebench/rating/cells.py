@@ -115,6 +115,8 @@ class _Book:
                 self._refuse("links to another workbook; break the link")
             if name.endswith("vbaproject.bin"):
                 self._refuse("holds macros")
+            if name.startswith(("xl/comments", "xl/threadedcomments")):
+                self._refuse("notes hang on cells; move what they say into Comment, delete them")
             self._parts[name] = info
         if "mimetype" in self._parts and "xl/workbook.xml" not in self._parts:
             self._refuse("an OpenDocument file, expected .xlsx")

@@ -12,6 +12,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
 from mebench.rating import cells
 from mebench.rating.collect import collect
@@ -105,6 +106,8 @@ WRONG: dict[str, tuple[Callable[[Any], None], list[str]]] = {
                     ["column 'overall' (Overall) is missing"]),
     "id column gone": (lambda book: book[R].delete_cols(1), ["column 'clip' (Clip) is missing"]),
     "column added": (put(R, "P2", "mood"), ["row 2, column P (no header): unknown column 'mood'"]),
+    "note on a cell": (lambda book: setattr(book[R]["M3"], "comment", Comment("see me", "me")),
+                       ["notes hang on cells; move what they say into Comment"]),
     "headed column": (put(R, "O1", "Mood"), ["row 1, column O (Mood): 'Mood' stands outside"]),
     "cell beside": (put(R, "Q7", "hm"), ["row 7, column Q (no header): 'hm' stands outside the"]),
     "cell below": (put(R, "M20", 4), ["row 20, column A (Clip): unknown clip ''"]),
