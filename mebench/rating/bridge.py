@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mebench.errors import UsageError
 from mebench.rating.agreement import Coefficient
@@ -15,6 +16,9 @@ from mebench.rating.unblind import Floats, Panel
 from mebench.record import RATED, MetricResult, Record
 
 FEWEST_METHODS, FEWEST_CLIPS = 3, 5
+_MOST = 4_000_000
+"""Numbers held at once, a block of metrics or of draws."""
+Indices = NDArray[np.intp]
 HOW = (
     "tau: Kendall's tau-b with the experts' means, positive where a metric prefers what they "
     "prefer; 95 % percentile bootstrap over driving subjects and raters, which leans towards 0 as "
@@ -85,148 +89,165 @@ def compare(
             if not key.startswith(RATED):
                 known.setdefault(key, result)
     draws = _Draws(panel, [record.result.id for record in ordered], resamples, seed)
-    return [_agreement(key, result, ordered, panel, draws) for key, result in known.items()]
-
-
-class _Draws:
-    """The experts' means of each clip, for the panel itself and for each resample of raters."""
-
-    def __init__(self, panel: Panel, names: Sequence[str], resamples: int, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        rows = [panel.methods.index(name) for name in names]
-        self.marks = panel.entries(panel.score)[rows]
-        self.experts = clip_means(self.marks)
-        raters = self.marks.shape[2]
-        self.chosen = rng.integers(0, raters, size=(resamples, raters))
-        numbers: dict[object, int] = {}
-        codes = np.array([numbers.setdefault(one, len(numbers)) for one in panel.subjects])
-        count = len(numbers)
-        self.enough = count >= 2
-        drawn = rng.integers(0, count, size=(resamples, count))
-        self.times = np.stack([np.bincount(d, minlength=count)[codes] for d in drawn])
-
-    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
-        """Yield the experts' means and the weight of each pair in each resample."""
-        for chosen, times in zip(self.chosen, self.times, strict=True):
-            yield clip_means(self.marks[:, :, chosen]), times.astype(np.float64)
-
-
-def _agreement(
-    key: str, result: MetricResult, records: Sequence[Record], panel: Panel, draws: _Draws
-) -> Agreement:
-    direction = None if result.higher_is_better is None else 1 if result.higher_is_better else -1
-    sign = direction or 1
-    if result.level == "set":
-        values = np.array([_value(record, key) for record in records]) * sign
+    clip = {
+        key: _clips(ordered, panel, key, one) for key, one in known.items() if one.level == "clip"
+    }
+    over_clips, within = _over_clips(clip, draws)
+    found = []
+    for key, result in known.items():
         none = Coefficient(None, reason="one value for all clips")
-        return Agreement(key, result.title, direction, _over_methods(values, draws), none, none)
-    clips = sign * np.array(
-        [[_clip(record, key, pair) for pair in panel.pairs] for record in records]
-    )
-    return Agreement(
-        key,
-        result.title,
-        direction,
-        _over_methods(clips, draws),
-        _over_clips(clips, draws, within=False),
-        _over_clips(clips, draws, within=True),
-    )
-
-
-def _over_methods(values: Floats, draws: _Draws) -> Coefficient:
-    """Compare methods' means.
-
-    Shapes: (methods,) of set values or (methods, pairs).
-    """
-    fixed = values.ndim == 1
-    clips = np.repeat(values[:, None], draws.experts.shape[1], axis=1) if fixed else values
-    one = np.ones(clips.shape[1])
-    mine, theirs = _weighted(clips, draws.experts, one)
-    known = ~np.isnan(mine) & ~np.isnan(theirs)
-    count = int(known.sum())
-    if count < FEWEST_METHODS:
-        return Coefficient(None, None, count, 0, f"{count} methods; needs {FEWEST_METHODS}")
-    tau = tau_b(mine[known], theirs[known])
-    if tau is None:
-        return Coefficient(None, None, count, 0, "all values or all marks are the same")
-    drawn = []
-    for experts, times in draws if draws.enough else ():
-        a, b = _weighted(clips[known], experts[known], times)
-        if not np.isnan(a).any() and not np.isnan(b).any():
-            drawn.append(tau_b(a, b))
-    return Coefficient(tau, _ends(drawn), count)
-
-
-def _weighted(clips: Floats, experts: Floats, times: Floats) -> tuple[Floats, Floats]:
-    """Return both means of each method over the pairs that both have."""
-    there = (~np.isnan(clips) & ~np.isnan(experts)) * times
-    count = there.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mine: Floats = (there * np.nan_to_num(clips)).sum(axis=1) / count
-        theirs: Floats = (there * np.nan_to_num(experts)).sum(axis=1) / count
-    return mine, theirs
-
-
-def _over_clips(clips: Floats, draws: _Draws, *, within: bool) -> Coefficient:
-    """Compare clips, all together or within each method.
-
-    Shapes: (methods, pairs).
-    """
-    known = ~np.isnan(clips) & ~np.isnan(draws.experts)
-    parts = [known[[row]] for row in range(len(known))] if within else [known]
-    places = [
-        (np.array([row]) if within else np.arange(len(known)), part)
-        for row, part in enumerate(parts)
-        if part.sum() >= FEWEST_CLIPS
-    ]
-    n = int(sum(part.sum() for _, part in places))
-    if not places:
-        return Coefficient(None, None, n, 0, f"fewer than {FEWEST_CLIPS} clips with both")
-    pairs = np.broadcast_to(np.arange(clips.shape[1]), clips.shape)
-    signs = [_signs(clips[rows][part]) for rows, part in places]
-
-    def mean(experts: Floats, times: Floats) -> float | None:
-        found = [
-            _tau(sign, _signs(experts[rows][part]), times[pairs[rows][part]])
-            for sign, (rows, part) in zip(signs, places, strict=True)
-        ]
-        there = [one for one in found if one is not None]
-        return float(np.mean(there)) if there else None
-
-    tau = mean(draws.experts, np.ones(clips.shape[1]))
-    if tau is None:
-        return Coefficient(None, None, n, 0, "all values or all marks are the same")
-    drawn = [mean(experts, times) for experts, times in (draws if draws.enough else ())]
-    return Coefficient(tau, _ends(drawn), n)
-
-
-def tau_b(a: Floats, b: Floats) -> float | None:
-    """Return Kendall's tau-b, None where one side is all the same.
-
-    Source: Kendall, The treatment of ties in ranking problems, Biometrika 33, 1945.
-    """
-    return _tau(_signs(a), _signs(b), np.ones(len(a)))
-
-
-def _signs(values: Floats) -> Floats:
-    found: Floats = np.sign(np.subtract.outer(values, values))
+        values = clip.get(key)
+        if values is None:
+            fixed = np.array([_value(record, key) for record in ordered]) * _sign(result)
+            values = np.repeat(fixed[:, None], len(panel.pairs), axis=1)
+        found.append(
+            Agreement(
+                key=key,
+                title=result.title,
+                direction=None if result.higher_is_better is None else _sign(result),
+                methods=_over_methods(values, draws),
+                clips=over_clips.get(key, none),
+                within=within.get(key, none),
+            )
+        )
     return found
 
 
-def _tau(a: Floats, b: Floats, times: Floats) -> float | None:
-    """Return tau-b of points that stand `times` times each, as a bootstrap sample has them."""
-    b = np.nan_to_num(b)
-    same = times @ (a * b) @ times
-    below = (times @ (a * a) @ times) * (times @ (b * b) @ times)
-    return float(same / np.sqrt(below)) if below > 0 else None
+class _Draws:
+    """The experts' means of each clip and how often it stands, for the panel and its resamples.
+
+    Attributes:
+        experts: (1 + draws, methods, pairs), the panel itself first.
+        times: (1 + draws, pairs).
+    """
+
+    def __init__(self, panel: Panel, names: Sequence[str], resamples: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        marks = panel.entries(panel.score)[[panel.methods.index(name) for name in names]]
+        numbers: dict[object, int] = {}
+        codes = np.array([numbers.setdefault(one, len(numbers)) for one in panel.subjects])
+        raters, count = marks.shape[2], len(numbers)
+        chosen = rng.integers(0, raters, size=(resamples, raters))
+        drawn = rng.integers(0, count, size=(resamples, count))
+        # One subject says nothing about others.
+        if count < 2:
+            chosen, drawn = chosen[:0], drawn[:0]
+        means = [clip_means(marks), *(clip_means(marks[:, :, one]) for one in chosen)]
+        times = [np.ones(len(codes)), *(np.bincount(d, minlength=count)[codes] for d in drawn)]
+        self.experts = np.stack(means)
+        self.times = np.stack(times).astype(np.float64)
 
 
-def _ends(drawn: Sequence[float | None]) -> tuple[float, float] | None:
-    kept = [one for one in drawn if one is not None]
+def _over_methods(clips: Floats, draws: _Draws) -> Coefficient:
+    """Compare methods' means over the pairs that both sides have.
+
+    Shapes: (methods, pairs).
+    """
+    there = ~np.isnan(clips) & ~np.isnan(draws.experts)
+    times = there * draws.times[:, None, :]
+    count = times.sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mine = (times * np.nan_to_num(clips)).sum(axis=2) / count
+        theirs = (times * np.nan_to_num(draws.experts)).sum(axis=2) / count
+    n = int((count[0] > 0).sum())
+    if n < FEWEST_METHODS:
+        return Coefficient(None, None, n, 0, f"{n} methods; needs {FEWEST_METHODS}")
+    rated = count[0] > 0
+    taus = [tau_b(a, b) for a, b in zip(mine[:, rated], theirs[:, rated], strict=True)]
+    return _coefficient(np.array([np.nan if tau is None else tau for tau in taus]), n)
+
+
+def _over_clips(
+    clips: Mapping[str, Floats], draws: _Draws
+) -> tuple[dict[str, Coefficient], dict[str, Coefficient]]:
+    """Compare clips, all together and within each method, for all metrics at once.
+
+    Shapes: (methods, pairs) a metric.
+    """
+    if not clips:
+        return {}, {}
+    stack = np.stack(list(clips.values()))
+    metrics, methods, _ = stack.shape
+    known = ~np.isnan(stack) & ~np.isnan(draws.experts[0])
+    flat = draws.experts.reshape(len(draws.experts), -1)
+    together = taus(stack.reshape(metrics, -1), flat, np.tile(draws.times, (1, methods)))
+    few = known.sum(axis=2) < FEWEST_CLIPS
+    each = np.stack(
+        [taus(stack[:, row], draws.experts[:, row], draws.times) for row in range(methods)]
+    )
+    each[few.T] = np.nan
+    there = ~np.isnan(each)
+    total = np.where(there, each, 0.0).sum(axis=0)
+    within = np.where(there.any(axis=0), total / np.maximum(there.sum(axis=0), 1), np.nan)
+    why = f"fewer than {FEWEST_CLIPS} clips with both"
+    found: tuple[dict[str, Coefficient], dict[str, Coefficient]] = {}, {}
+    for number, key in enumerate(clips):
+        n = int(known[number].sum())
+        inside = int(known[number][~few[number]].sum())
+        none = Coefficient(None, None, n, 0, why)
+        found[0][key] = _coefficient(together[number], n) if n >= FEWEST_CLIPS else none
+        found[1][key] = _coefficient(within[number], inside) if inside else none
+    return found
+
+
+def taus(values: Floats, experts: Floats, times: Floats) -> Floats:
+    """Return Kendall's tau-b of every metric in every draw, NaN where one side is all the same.
+
+    A point that stands n times counts as n tied points do. Missing points are left out.
+
+    Shapes: values (metrics, points), experts and times (draws, points) to (metrics, draws).
+    Source: Kendall, The treatment of ties in ranking problems, Biometrika 33, 1945.
+    """
+    first, second = np.triu_indices(values.shape[1], 1)
+    found = np.full((len(values), len(experts)), np.nan)
+    step = max(1, _MOST // max(1, len(first)))
+    for row in range(0, len(values), step):
+        part = values[row : row + step]
+        mine, known = _signs(part, first, second)
+        for start in range(0, len(experts), step):
+            place = slice(start, start + step)
+            theirs, rated = _signs(experts[place], first, second)
+            weight = times[place][:, first] * times[place][:, second]
+            same = mine @ (weight * theirs).T
+            below = (mine**2 @ (weight * rated).T) * (known @ (weight * theirs**2).T)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found[row : row + step, place] = np.where(
+                    below > 0, same / np.sqrt(np.maximum(below, 1e-300)), np.nan
+                )
+    return found
+
+
+def tau_b(a: Floats, b: Floats) -> float | None:
+    """Return Kendall's tau-b, None where one side is all the same."""
+    found = float(taus(a[None], b[None], np.ones((1, len(a))))[0, 0])
+    return None if np.isnan(found) else found
+
+
+def _signs(values: Floats, first: Indices, second: Indices) -> tuple[Floats, Floats]:
+    """Return the sign of each difference, 0 where one side is missing, and where none is."""
+    gaps = values[:, first] - values[:, second]
+    return np.nan_to_num(np.sign(gaps)), (~np.isnan(gaps)).astype(np.float64)
+
+
+def _coefficient(found: Floats, n: int) -> Coefficient:
+    """Return tau, its draws behind it, as a coefficient with its interval."""
+    if np.isnan(found[0]):
+        return Coefficient(None, None, n, 0, "all values or all marks are the same")
+    kept = found[1:][~np.isnan(found[1:])]
     if len(kept) < 2:
-        return None
+        return Coefficient(float(found[0]), None, n)
     low, high = np.quantile(kept, (0.025, 0.975))
-    return float(low), float(high)
+    return Coefficient(float(found[0]), (float(low), float(high)), n)
+
+
+def _sign(result: MetricResult) -> int:
+    """Return 1 for higher is better and for a diagnostic, else -1."""
+    return -1 if result.higher_is_better is False else 1
+
+
+def _clips(records: Sequence[Record], panel: Panel, key: str, result: MetricResult) -> Floats:
+    values = [[_clip(record, key, pair) for pair in panel.pairs] for record in records]
+    return _sign(result) * np.array(values, dtype=np.float64)
 
 
 def _value(record: Record, key: str) -> float:
