@@ -192,6 +192,7 @@ class _Table:
     def _find_rows(self) -> None:
         """Learn which row is which; tell unknown, doubled and missing ones."""
         first, second = (self._columns[head[1]] for head in self._heads)
+        expected, clips = set(self._expected), {clip for clip, _ in self._expected}
         unknown: list[str] = []
         filled = sorted({row for row, _ in self._sheet.values if row > HEAD_ROWS})
         for row in filled:
@@ -202,9 +203,9 @@ class _Table:
                     f"{where}: {_row_name(known)} stands twice, first in row "
                     f"{self._rows[known]}; keep one"
                 )
-            elif known in self._expected:
+            elif known in expected:
                 self._rows[known] = row
-            elif known[0] in {clip for clip, _ in self._expected}:
+            elif known[0] in clips:
                 targets = " or ".join(t for clip, t in self._expected if clip == known[0])
                 unknown.append(
                     f"{self._at(row, second)}: clip {known[0]} is of AU {targets or 'none'}, "
