@@ -160,7 +160,8 @@ class _Table:
         heads = {name: head for head, name in self._heads}
         heads |= {name: column.head[0] for name, column in self._asked.items()}
         good = True
-        for at in sorted({column for _, column in values}):
+        tops = {column: row for row, column in sorted(values, reverse=True)}
+        for at in sorted(tops):
             name = one_line(_plain_text(values.get((HEAD_ROWS, at))))
             said = _plain_text(values.get((1, at)))
             problem, row = "", HEAD_ROWS
@@ -174,7 +175,7 @@ class _Table:
                 expected = ", ".join(one for one in heads if one not in self._columns)
                 problem = f"unknown column '{plain(name, 40)}', expected {expected or 'no more'}"
             else:
-                row = min(row for row, column in values if column == at)
+                row = tops[at]
                 problem = f"{shown(values[row, at])} stands outside the form"
             if problem:
                 head = plain(_first_line(said), 40) or "no header"
