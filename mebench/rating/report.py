@@ -136,7 +136,10 @@ def _facts(panel: Panel, ratings: Ratings) -> dict[str, str]:
 def _notes(
     panel: Panel, ratings: Ratings, scores: Scores, raters: Sequence[Rater]
 ) -> tuple[str, ...]:
-    notes = [*panel.notes, *ratings.notes]
+    notes = [f"{one.id} is flagged: {'; '.join(one.flags)}" for one in raters if one.flags]
+    if notes:
+        notes.append("flagged raters count here; the option without leaves a rater out")
+    notes += [*panel.notes, *ratings.notes]
     if panel.key.private:
         notes.append(f"the clips show gated data ({', '.join(panel.key.gated)}); the marks do not")
     if len(panel.raters) == 1:

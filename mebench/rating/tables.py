@@ -147,7 +147,7 @@ def raters_table(panel: Panel, raters: Sequence[Rater], without: Sequence[Withou
         "0.5 is chance. Ranking without: Kendall's tau-b with the ranking by all.",
     ]
     told = [f"{FLAGGED} {one.id}: {'; '.join(one.flags)}." for one in raters if one.flags]
-    notes += [*told, f"{FLAG_RULE}. Flagged raters count as long as nobody leaves them out."]
+    notes += [*told, f"{FLAG_RULE}."]
     notes += [f"{one.id}: {remark}." for one in raters for remark in one.remarks]
     notes += [
         f"without {one.rater} {panel.key.methods[one.winner].title} would be first."

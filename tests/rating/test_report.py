@@ -234,6 +234,7 @@ def test_json_holds_everything_and_csv_one_table(built):
 def test_the_report_says_who_is_flagged_and_how_few_raters_there_are(built):
     text = render(built, "text")
     assert "† R4: agrees no better than marks dealt out at random" in text
+    assert built.notes[0].startswith("R4 is flagged: agrees no better")
     assert "4 raters say little about raters in general" in text
     kappa = next(row for row in built.tables["agreement"].rows if row.id == "AU 12, Present")
     assert kappa.cells["kappa"].value is not None
