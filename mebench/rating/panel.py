@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from mebench.rating import careless
-from mebench.rating.scores import clip_means
+from mebench.rating.scores import clip_means, tails
 from mebench.rating.unblind import Floats, Panel
 from mebench.stats import Interval
 
@@ -182,22 +182,8 @@ def biases(
     times = np.stack([np.bincount(draw, minlength=count) for draw in draws]).astype(np.float64)
     left = np.linalg.pinv(np.einsum("dg,gij->dij", times, sides), hermitian=True)
     drawn = np.einsum("dij,dj->di", left, times @ sums)
-    low, high = np.quantile(drawn, _shares(count), axis=0)
+    low, high = np.quantile(drawn, tails(count), axis=0)
     return whole, [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-
-
-def _shares(count: int) -> tuple[float, float]:
-    """Return the shares of the draws that a 95 % interval of few groups ends at.
-
-    Percentile intervals of a handful of groups are too narrow; these are as wide as Student's.
-
-    Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician
-        69, 2015, section 4.3 (expanded percentile interval).
-    """
-    from scipy.stats import norm, t
-
-    tail = float(norm.cdf(-np.sqrt(count / (count - 1)) * t.ppf(0.975, count - 1)))
-    return tail, 1.0 - tail
 
 
 def real_auc(reals: Floats, entries: Floats) -> float | None:
