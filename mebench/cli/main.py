@@ -32,6 +32,10 @@ INTERRUPTED = 130
             "mebench.cli.leaderboard:leaderboard",
             "Take records in, score them again, build the site.",
         ),
+        "rate": (
+            "mebench.cli.rate:rate",
+            "Expert raters: bundles, answers, report.",
+        ),
         "data": ("mebench.cli.groups:data", "Make, check, index, prepare and show data sets."),
         "submission": ("mebench.cli.submission:submission", "Make, check and pack submissions."),
         "weights": ("mebench.cli.weights:weights", "Published network weights."),

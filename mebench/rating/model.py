@@ -64,6 +64,7 @@ class Item(_Part):
         subject: of the driving clip, the unit of bootstraps.
         aus: target AUs in FACS code.
         repeat_of: the rater's own earlier item, for a repeat.
+        real: for a planted clip, which real one it is: ``truth``, or the clip's key.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Item(_Part):
     subject: str
     aus: tuple[str, ...] = ()
     repeat_of: str | None = None
+    real: str | None = None
 
 
 class RatedMethod(_Part):

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from mebench.board import file_name
-from mebench.errors import SubmissionError
+from mebench.errors import SubmissionError, UsageError
 from mebench.io.files import atomic_path
 from mebench.protocol.data import ProtocolData
 from mebench.record import Record
@@ -29,7 +29,9 @@ from mebench.types import Frames, Pair, Progress
 SIDE = 160
 """Pixels of a frame in a sheet."""
 _COLUMNS = 12
-_QUALITY = 82
+_QUALITY, _EFFORT = 82, 75
+_LONGEST = 16383
+"""Pixels of a WebP's longest side."""
 _CURVES = 4
 _WIDTH, _HEIGHT, _EDGE = 460.0, 170.0, 26.0
 
@@ -81,21 +83,35 @@ class Player:
     values: dict[str, str] = field(default_factory=dict)
 
 
-def write_sheet(path: Path, frames: Frames, title: str, root: Path) -> Sheet:
-    """Write the frames of a clip, scaled to `SIDE`, as one WebP sheet; return how to read it."""
-    columns = min(_COLUMNS, len(frames))
+def write_sheet(
+    path: Path, frames: Frames, title: str, root: Path, *, side: int = SIDE, lossless: bool = False
+) -> Sheet:
+    """Write the frames of a clip, scaled to `side`, as one WebP sheet; return how to read it.
+
+    Raises:
+        UsageError: when so many frames of that size do not fit into a sheet.
+    """
+    longest = _LONGEST // side
+    columns = max(min(_COLUMNS, len(frames)), math.ceil(len(frames) / longest))
+    if columns > longest:
+        raise UsageError(
+            f"{len(frames)} frames of {side} px do not fit into a sheet of {_LONGEST} px; show "
+            "them smaller"
+        )
     rows = math.ceil(len(frames) / columns)
-    sheet = Pillow.new("RGB", (columns * SIDE, rows * SIDE))
+    sheet = Pillow.new("RGB", (columns * side, rows * side))
     for number, frame in enumerate(frames):
         picture = Pillow.fromarray(np.ascontiguousarray(frame))
-        place = (number % columns * SIDE, number // columns * SIDE)
-        sheet.paste(picture.resize((SIDE, SIDE), Pillow.Resampling.LANCZOS), place)
+        if picture.size != (side, side):
+            picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
+        sheet.paste(picture, (number % columns * side, number // columns * side))
     out = io.BytesIO()
-    sheet.save(out, format="WEBP", quality=_QUALITY, method=4)
+    quality = _EFFORT if lossless else _QUALITY
+    sheet.save(out, format="WEBP", quality=quality, method=4, lossless=lossless)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_bytes(out.getvalue())
-    return Sheet(title, path.relative_to(root).as_posix(), len(frames), columns, SIDE)
+    return Sheet(title, path.relative_to(root).as_posix(), len(frames), columns, side)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""Real clips to plant among generated ones: the right answer, or a clip that does the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mebench.facs.codes import numbers
+from mebench.protocol.data import ProtocolData
+from mebench.types import FaceClip, Frames, Image, Pair
+
+TRUTH = "truth"
+
+
+class RealClips:
+    """Finds a real clip for a pair.
+
+    Where the right answer is rendered it is that. Else it is a driving clip of another person, of
+    the same frame rate if there is one and with the most similar action units, shown with its own
+    first frame as the template; never the driving clip itself, beside its own copy.
+    """
+
+    def __init__(self, data: ProtocolData) -> None:
+        self.data = data
+
+    def name(self, pair: Pair) -> str | None:
+        """Return ``truth``, the key of the real clip, or None where there is none."""
+        if self.data.protocol.reference == TRUTH and self.data.reference(pair) is not None:
+            return TRUTH
+        found = self._alike(pair)
+        return None if found is None else found.key
+
+    def clip(self, pair: Pair, name: str | None) -> tuple[Image, Frames]:
+        """Return template and frames of the real clip `name` for a pair."""
+        if name == TRUTH:
+            right = self.data.reference(pair)
+            if right is not None:
+                return self.data.templates[pair.template].image, right.frames
+        clip = next(one for one in self.data.driving.values() if one.key == name)
+        frames = np.asarray(clip.frames)
+        return frames[0], frames
+
+    def _alike(self, pair: Pair) -> FaceClip | None:
+        own = self.data.driving[pair.driving]
+        wanted = numbers(own.action_units)
+        others = [
+            (clip.fps != own.fps, -_overlap(wanted, numbers(clip.action_units)), clip.key, clip)
+            for clip in self.data.driving.values()
+            if clip.subject != own.subject
+        ]
+        return min(others, key=lambda one: one[:3])[3] if others else None
+
+
+def _overlap(a: frozenset[int], b: frozenset[int]) -> float:
+    """Return the Jaccard index of two sets of action units."""
+    return len(a & b) / len(a | b) if a | b else 0.0
