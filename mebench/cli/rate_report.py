@@ -18,7 +18,7 @@ _PATH = click.Path(path_type=Path)
     "--records",
     multiple=True,
     type=_PATH,
-    help="Record or run folder of a rated method, for the bridge to its metrics; repeatable.",
+    help="Record of a rated method, its run folder, or a folder of records; repeatable.",
 )
 @click.option(
     "--into",
@@ -31,7 +31,9 @@ _PATH = click.Path(path_type=Path)
     "form",
     help="text, markdown, latex, csv, json or html; default: as --out ends, else text.",
 )
-@click.option("--table", help="One table only: scores, datasets, raters, agreement, bridge.")
+@click.option(
+    "--table", help="One only: scores, datasets, raters, agreement, a check list, bridge."
+)
 @click.option("--resamples", type=click.IntRange(100), default=2000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every bootstrap.")
 @click.option(
@@ -54,7 +56,6 @@ def report(
     Intervals resample driving subjects and raters. With --records it also says how far each
     objective metric ranks as the experts do.
     """
-    from mebench.cli.record import record_file
     from mebench.io.files import write_text
     from mebench.rating.model import Key, Ratings
     from mebench.rating.report import build_report, render
@@ -63,7 +64,8 @@ def report(
     if into is not None and not records:
         raise UsageError("--into writes copies of records; name them with --records")
     chosen = _format(form, out)
-    loaded = [Record.load(record_file(path)) for path in records]
+    files = [file for path in records for file in _files(path)]
+    loaded = [Record.load(file) for file in files]
     built = build_report(
         Key.load(key_file),
         Ratings.load(ratings),
@@ -85,10 +87,18 @@ def report(
         into.mkdir(parents=True, exist_ok=True)
         for record in with_scores(loaded, built.panel, built.scores):
             place = into / f"{file_name(record.result.id)}.json"
-            if place.resolve() in {record_file(path).resolve() for path in records}:
+            if place.resolve() in {file.resolve() for file in files}:
                 raise UsageError(f"{place}: is one of the records to read; choose another --into")
             record.save(place)
             click.echo(f"record: {place}", err=True)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the records that a path names: a file, a run's, or all of a folder."""
+    from mebench.cli.record import record_file
+
+    several = [] if (path / "record.json").is_file() else sorted(path.glob("*.json"))
+    return several or [record_file(path)]
 
 
 def _format(form: str | None, out: Path | None) -> str:

@@ -352,6 +352,8 @@ def test_the_command_writes_a_report_and_records(tmp_path, files):
     assert names == ["copy.json", "fomm.json", "lab+odd.json", "warp.json"]
     record = Record.load(into / "fomm.json")
     assert record.result.metrics["experts.overall"].value is not None
+    again = [*files[:3], "--records", str(into), "--resamples", "100", "--table", "bridge"]
+    assert "Follows" in CliRunner().invoke(command, again).output
     shown = CliRunner().invoke(command, [*files[:3], "--without", "R4", "--table", "scores"])
     assert "3 raters" in shown.output
     assert "Objective" not in shown.output
