@@ -16,7 +16,7 @@
   const items = bundle.items, fields = bundle.form.fields;
   const KEY = `mebench-rating/${bundle.bundle}/${bundle.rater}`, VIEW = `${KEY}/view`;
   const SPEEDS = [["1", 1], ["½", 0.5], ["¼", 0.25], ["⅛", 0.125]];
-  const GAINS = [2, 4, 8, 16], ZOOMS = [1, 1.5, 2, 3, 4, 6];
+  const GREY = "#808080", GAINS = [2, 4, 8, 16], ZOOMS = [1, 1.5, 2, 3, 4, 6];
   const FLICKER_MS = 250, IDLE_MS = 60000;
 
   // ---- What is kept -------------------------------------------------------------------------
@@ -190,9 +190,10 @@
   };
 
   // ---- The clips ----------------------------------------------------------------------------
+  const scratch = () => document.createElement("canvas").getContext("2d");
   const panes = all("[data-pane]").map((box) => ({
     name: box.dataset.pane, box, canvas: box.querySelector("canvas"), caption: box.querySelector("figcaption"),
-    sheet: null, picture: null, wrong: "", negative: { canvas: document.createElement("canvas"), made: "" },
+    sheet: null, picture: null, wrong: "", onset: { context: scratch(), made: "" }, now: scratch(), part: scratch(),
   }));
   const look = { at: 0, playing: false, request: 0, begin: 0, from: 0, flicker: false, difference: false, zoom: 1, x: 0.5, y: 0.5 };
   const item = () => items[view.item];
@@ -245,31 +246,47 @@
     context.imageSmoothingQuality = "high";
     context.drawImage(pane.picture, x, y, wide, wide, 0, 0, size, size);
   };
-  const negativeOf = (pane, size) => {
-    const { negative } = pane, made = [item().id, size, look.zoom, look.x, look.y].join();
-    if (negative.made === made) return negative.canvas;
-    negative.made = made;
-    negative.canvas.width = negative.canvas.height = size;
-    const context = negative.canvas.getContext("2d");
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, size, size);
-    context.globalCompositeOperation = "difference";
-    paint(context, pane, 0, size);
-    return negative.canvas;
+  const sized = (context, size) => {
+    if (context.canvas.width !== size) context.canvas.width = context.canvas.height = size;
+    return context;
   };
-  // Pixels of pictures from disk may not be read back, so the difference is mixed, not computed:
-  // half the frame plus half the first frame's negative is grey where both agree; contrast amplifies.
+  const onsetOf = (pane, size) => {
+    const { onset } = pane, made = [item().id, size, look.zoom, look.x, look.y].join();
+    if (onset.made !== made) paint(sized(onset.context, size), pane, 0, size);
+    onset.made = made;
+    return onset.context.canvas;
+  };
+  const blend = (context, mode, drawn) => {
+    context.globalCompositeOperation = mode;
+    if (typeof drawn === "string") {
+      context.fillStyle = drawn;
+      context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+    } else context.drawImage(drawn, 0, 0);
+  };
+  // What is brighter in `one` than in `other`, amplified; exact, and 0 elsewhere.
+  const brighter = (context, one, other) => {
+    blend(context, "copy", other);
+    blend(context, "lighten", one);
+    blend(context, "difference", other);
+    for (let gain = view.gain; gain > 1; gain /= 2) blend(context, "lighter", context.canvas);
+    return context;
+  };
+  // Pixels of pictures from disk may not be read back, so the difference is blended, not computed:
+  // mid grey, plus what became brighter, minus what became darker.
   const paintDifference = (context, pane, index, size) => {
-    paint(context, pane, index, size);
-    context.globalAlpha = 0.5;
-    context.drawImage(negativeOf(pane, size), 0, 0);
-    context.globalAlpha = 1;
+    const onset = onsetOf(pane, size), now = sized(pane.now, size).canvas, part = sized(pane.part, size);
+    paint(pane.now, pane, index, size);
+    blend(context, "copy", GREY);
+    blend(context, "lighter", brighter(part, now, onset).canvas);
+    blend(brighter(part, onset, now), "darken", GREY);
+    blend(context, "difference", part.canvas);
+    context.globalCompositeOperation = "source-over";
   };
   const draw = () => {
     for (const pane of panes) {
       const { canvas } = pane, size = canvas.width, context = canvas.getContext("2d");
       const differs = look.difference && pane.sheet.frames > 1;
-      canvas.style.filter = differs ? `grayscale(1) contrast(${2 * view.gain})` : "";
+      canvas.style.filter = differs ? "grayscale(1)" : "";
       context.clearRect(0, 0, size, size);
       if (!pane.picture) continue;
       (differs ? paintDifference : paint)(context, pane, Math.min(look.at, pane.sheet.frames - 1), size);
@@ -592,7 +609,7 @@
     get("speeds").setAttribute("aria-label", t("speed"));
     get("which").textContent = t("clip_of", { n: view.item + 1, all: items.length });
     get("target").textContent = t("target");
-    get("aus").textContent = now.aus.join(" + ");
+    get("aus").textContent = now.aus.join(" + ") || t("not_coded");
     get("facts").textContent = t("facts", { frames: now.frames, fps: now.fps });
     get("form-title").textContent = spoken(bundle.form.title, t("answers"));
     get("help-title").textContent = t("help");
