@@ -135,9 +135,15 @@ def _with_repeats(entries: list[_Shown], share: float, rng: np.random.Generator)
     count = len(entries)
     far = spacing(count)
     wanted = 0 if share <= 0 or count < _FEWEST else max(2, round(share * count))
-    early = range(count - far)
-    chosen = _evenly([(entries[place].method, place) for place in early], wanted, rng)
-    slots = {place: _slot(entries, place, far, rng) for place in chosen}
+    ranked = _evenly([(entries[place].method, place) for place in range(count - far)], rng)
+    slots: dict[int, int] = {}
+    for strict in (True, False):
+        for place in ranked:
+            if len(slots) == wanted:
+                break
+            free = _slots(entries, place, far, set(slots.values()), strict)
+            if place not in slots and free:
+                slots[place] = int(rng.choice(free))
     found: list[_Shown] = []
     for place in range(count + 1):
         here = [old for old, slot in slots.items() if slot == place]
@@ -147,25 +153,31 @@ def _with_repeats(entries: list[_Shown], share: float, rng: np.random.Generator)
     return found
 
 
-def _slot(entries: Sequence[_Shown], place: int, far: int, rng: np.random.Generator) -> int:
-    """Return before which entry a repeat is shown; others only ever push it further away."""
-    pair = entries[place].pair
-    able = range(place + far, len(entries) + 1)
-    free = [at for at in able if all(one.pair != pair for one in entries[at - 1 : at + 1])]
-    return int(rng.choice(free or list(able)))
-
-
-def _evenly(
-    places: Sequence[tuple[int | None, int]], wanted: int, rng: np.random.Generator
+def _slots(
+    entries: Sequence[_Shown], place: int, far: int, taken: set[int], strict: bool
 ) -> list[int]:
-    """Return places at random, each method's as often as the others'."""
+    """Return before which entries a repeat may be shown; others only ever push it further away.
+
+    If `strict`, not where another repeat is, nor beside the same pair.
+    """
+    pair = entries[place].pair
+    return [
+        at
+        for at in range(place + far, len(entries) + 1)
+        if not strict
+        or (at not in taken and all(one.pair != pair for one in entries[at - 1 : at + 1]))
+    ]
+
+
+def _evenly(places: Sequence[tuple[int | None, int]], rng: np.random.Generator) -> list[int]:
+    """Return places in random order in which every method has its turn as often as the others."""
     turns: dict[int | None, int] = {}
     ranked: list[tuple[int, int, int]] = []
     for index in rng.permutation(len(places)).tolist():
         method, place = places[index]
         turns[method] = turns.get(method, 0) + 1
         ranked.append((turns[method], len(ranked), place))
-    return [place for _, _, place in sorted(ranked)[:wanted]]
+    return [place for _, _, place in sorted(ranked)]
 
 
 def _with_reals(
