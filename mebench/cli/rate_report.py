@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from mebench.errors import UsageError, did_you_mean
+from mebench.cli.record import record_files
+from mebench.cli.table import format_of
+from mebench.errors import UsageError
 
 _PATH = click.Path(path_type=Path)
 
@@ -63,8 +65,8 @@ def report(
 
     if into is not None and not records:
         raise UsageError("--into writes copies of records; name them with --records")
-    chosen = _format(form, out)
-    files = [file for path in records for file in _files(path)]
+    chosen = format_of(form, out)
+    files = record_files(records) if records else []
     loaded = [Record.load(file) for file in files]
     built = build_report(
         Key.load(key_file),
@@ -91,21 +93,3 @@ def report(
                 raise UsageError(f"{place}: is one of the records to read; choose another --into")
             record.save(place)
             click.echo(f"record: {place}", err=True)
-
-
-def _files(path: Path) -> list[Path]:
-    """Return the records that a path names: a file, a run's, or all of a folder."""
-    from mebench.cli.record import record_file
-
-    several = [] if (path / "record.json").is_file() else sorted(path.glob("*.json"))
-    return several or [record_file(path)]
-
-
-def _format(form: str | None, out: Path | None) -> str:
-    from mebench.report.formats import FORMATS, SUFFIXES
-
-    if form is None:
-        return "text" if out is None else SUFFIXES.get(out.suffix.lower(), "text")
-    if form not in FORMATS:
-        raise UsageError(f"unknown format '{form}'.{did_you_mean(form, FORMATS)}")
-    return form

@@ -73,7 +73,7 @@ def table(
     from mebench.record import Record
     from mebench.report.rows import build_table
 
-    chosen = _format(form, out)
+    chosen = format_of(form, out)
     if chosen != "latex" and (siunitx or wide or fit or label is not None):
         raise UsageError(f"--siunitx, --wide, --fit and --label are for LaTeX, not {chosen}")
     loaded = [Record.load(path) for path in record_files(records)]
@@ -112,7 +112,8 @@ def _text(
     return render(built, form)
 
 
-def _format(form: str | None, out: Path | None) -> str:
+def format_of(form: str | None, out: Path | None) -> str:
+    """Return the format named by an option, else by how the file's name ends, else text."""
     from mebench.report.formats import FORMATS, SUFFIXES
 
     if form is None:
