@@ -39,7 +39,9 @@ def rated(panel: Path, make, base: Path, protocol: Path, tiny: Path) -> Path:
         rng = np.random.default_rng(4)
         easy = {item.pair: rng.normal(0, 0.4) for item in key.raters["R1"]}
 
-        def mark(rater: str):
+        def mark(number: int, rater: str):
+            rng = np.random.default_rng([4, number])
+
             def of(item: Item) -> int:
                 if rater == CARELESS:
                     return int(rng.integers(1, 6))
@@ -49,8 +51,8 @@ def rated(panel: Path, make, base: Path, protocol: Path, tiny: Path) -> Path:
 
             return of
 
-        for rater in key.raters:
-            (panel / f"{rater}.json").write_text(answered(key, rater, mark(rater)))
+        for number, rater in enumerate(key.raters):
+            (panel / f"{rater}.json").write_text(answered(key, rater, mark(number, rater)))
         told = mebench("rate", "collect", *sorted(panel.glob("R*.json")), "--key",
                        panel / "bundles" / "key.json", "-o", panel / "ratings.json")  # fmt: skip
         assert "R5" in told
