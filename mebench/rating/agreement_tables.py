@@ -138,7 +138,7 @@ def bridge_table(panel: Panel, found: Sequence[Agreement]) -> Table:
     rows = tuple(
         Row(
             one.key,
-            one.title + ("" if one.direction else " (diagnostic)"),
+            one.title,
             False,
             {
                 "methods": _coefficient(one.methods),
@@ -151,8 +151,8 @@ def bridge_table(panel: Panel, found: Sequence[Agreement]) -> Table:
     points = max((one.methods.n for one in found), default=0)
     notes = (
         f"{HOW}. Methods: of {points} means. Clips: of all generated clips together. Within "
-        "a method: mean over methods of tau over the method's own clips. A diagnostic has no "
-        "direction and is taken as higher is better.",
+        "a method: mean over methods of tau over the method's own clips. Diagnostics and stand-in "
+        "weights have no better end and are left out.",
     )
     return Table(
         columns=columns,

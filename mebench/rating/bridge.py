@@ -31,7 +31,6 @@ class Agreement:
     """How far a metric ranks as the experts do.
 
     Attributes:
-        direction: 1 for higher is better, -1 for lower; None for a diagnostic, taken as it is.
         methods: over the methods' means.
         clips: over all generated clips.
         within: mean over methods of tau over that method's clips: which clips came out well.
@@ -39,7 +38,6 @@ class Agreement:
 
     key: str
     title: str
-    direction: int | None
     methods: Coefficient
     clips: Coefficient
     within: Coefficient
@@ -74,7 +72,7 @@ def require_rated(key: Key, records: Sequence[Record]) -> None:
 def compare(
     panel: Panel, records: Sequence[Record], *, resamples: int = 500, seed: int = 0
 ) -> list[Agreement]:
-    """Return how far each metric of the records ranks as the panel does, by metric key.
+    """Return how far each metric of the records that has a better end ranks as the panel does.
 
     Raises:
         UsageError: for records that were not what was rated.
@@ -86,7 +84,7 @@ def compare(
     known: dict[str, MetricResult] = {}
     for record in ordered:
         for key, result in record.result.metrics.items():
-            if not key.startswith(RATED):
+            if result.higher_is_better is not None and not key.startswith(RATED):
                 known.setdefault(key, result)
     draws = _Draws(panel, [record.result.id for record in ordered], resamples, seed)
     clip = {
@@ -103,8 +101,7 @@ def compare(
         found.append(
             Agreement(
                 key=key,
-                title=result.title,
-                direction=None if result.higher_is_better is None else _sign(result),
+                title=f"{result.title} ({result.unit})" if result.unit else result.title,
                 methods=_over_methods(values, draws),
                 clips=over_clips.get(key, none),
                 within=within.get(key, none),
@@ -241,7 +238,7 @@ def _coefficient(found: Floats, n: int) -> Coefficient:
 
 
 def _sign(result: MetricResult) -> int:
-    """Return 1 for higher is better and for a diagnostic, else -1."""
+    """Return 1 for higher is better, else -1."""
     return -1 if result.higher_is_better is False else 1
 
 

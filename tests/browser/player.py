@@ -216,17 +216,3 @@ def handed(page, text: str, name: str = "mine.json") -> None:
 def ratings(answers: dict, **changed: object) -> str:
     head = {"schema": "mebench-ratings/1", "bundle": BUNDLE, "rater": "R1"}
     return json.dumps(head | {"saved": "", "complete": False, "answers": answers} | changed)
-
-
-def test_an_exported_file_goes_on_elsewhere(page, folder):
-    opened(page, folder)
-    handed(page, ratings({"c001": FIRST | {"seconds": 31.2}, "c002": SECOND}))
-    page.get_by_text("Imported 2 clips from mine.json").wait_for()
-    assert page.locator("#progress").inner_text() == "2 of 3 complete"
-    assert page.locator("fieldset[data-field=comment] textarea").input_value() == "Eye lids 好"
-    assert exported(page)["answers"]["c001"]["seconds"] >= 31.2
-    other = SECOND | {"values": {"timing": 2, "overall": 2}}
-    for button, kept in (("Keep mine", SECOND), ("Take the file's", other)):
-        handed(page, ratings({"c002": other, "c003": THIRD}))
-        page.get_by_role("button", name=button).click()
-        assert rated(page) == {"c001": FIRST, "c002": kept, "c003": THIRD}

@@ -19,8 +19,8 @@ def records_of(key: Key, ratings: Ratings, seed: int = 0, noise: float = 0.3) ->
     for name, row in zip(panel.methods, means, strict=True):
         follows = row + rng.normal(0, noise, len(row))
         chance = rng.normal(0, 1, len(row))
-        columns = {"follows": follows, "against": -follows, "chance": chance}
-        better = {"follows": True, "against": False, "chance": None}
+        columns = {"follows": follows, "against": -follows, "chance": chance, "told": chance}
+        better = {"follows": True, "against": False, "chance": True, "told": None}
         metrics = {
             metric: MetricResult(
                 title=metric.title(),

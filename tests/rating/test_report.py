@@ -262,6 +262,7 @@ def test_the_bridge_turns_metrics_the_right_way_round(built):
     assert found["fid"].clips.reason == "one value for all clips"
     low, high = found["chance"].clips.interval
     assert low < 0 < high
+    assert "told" not in found
     low, high = found["follows"].clips.interval
     assert 0 < low < high <= 1
 
