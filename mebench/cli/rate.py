@@ -34,7 +34,7 @@ def rate() -> None:
 @click.option(
     "--clips",
     type=click.IntRange(min=1),
-    help="At most so many pairs, spread over the driving subjects; default: all.",
+    help="At most so many pairs, spread over data, subjects, faces; default: all.",
 )
 @click.option(
     "--repeats",

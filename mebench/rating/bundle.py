@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,6 @@ from mebench.errors import UsageError
 from mebench.facs.codes import format_units
 from mebench.io.files import atomic_folder, write_text
 from mebench.protocol.data import ProtocolData
-from mebench.protocol.splits import fewer
 from mebench.rating.blinding import RatedPair, plan_panel
 from mebench.rating.form import Form
 from mebench.rating.model import Item, Key, RatedMethod
@@ -53,7 +53,7 @@ class Settings:
     Attributes:
         form: what is asked.
         raters: pseudonyms.
-        clips: at most so many pairs, spread over the driving subjects; None for all.
+        clips: at most so many pairs; None for all.
         repeats: share of the entries that are shown again, unannounced.
         reals: real clips among them, as a share of the entries.
         seed: of every order and name; None draws one that nobody can guess.
@@ -112,7 +112,7 @@ def make_bundles(
             "--private you say that your licence lets these raters see them"
         )
     seed = secrets.randbits(48) if settings.seed is None else settings.seed
-    pairs = fewer(data.pairs, {p.driving: data.group(p) for p in data.pairs}, settings.clips)
+    pairs = spread(data, settings.clips)
     progress = progress or SilentProgress()
     methods, entrants = _entrants(submissions, data, progress)
     reals = RealClips(data)
@@ -152,6 +152,24 @@ def make_bundles(
         key.save(folder / KEY)
         (folder / KEY).chmod(0o600)
     return key
+
+
+def spread(data: ProtocolData, most: int | None) -> tuple[Pair, ...]:
+    """Return at most so many pairs, spread over data sets, driving subjects and templates."""
+    if most is None or len(data.pairs) <= most:
+        return data.pairs
+    taken: Counter[str] = Counter()
+    chosen: set[Pair] = set()
+    while len(chosen) < most:
+        left = [pair for pair in data.pairs if pair not in chosen]
+        best = min(left, key=lambda pair: [taken[name] for name in _names(data, pair)])
+        taken.update(_names(data, best))
+        chosen.add(best)
+    return tuple(pair for pair in data.pairs if pair in chosen)
+
+
+def _names(data: ProtocolData, pair: Pair) -> list[str]:
+    return [data.part(pair), data.group(pair), f"clip {pair.driving}", f"face {pair.template}"]
 
 
 def _entrants(

@@ -29,7 +29,9 @@ from mebench.types import Frames, Pair, Progress
 SIDE = 160
 """Pixels of a frame in a sheet."""
 _COLUMNS = 12
-_QUALITY, _EFFORT = 82, 75
+_QUALITY = 82
+_LOSSLESS = {"quality": 20, "method": 2}
+"""More effort takes much longer and saves little of noisy frames."""
 _LONGEST = 16383
 """Pixels of a WebP's longest side."""
 _CURVES = 4
@@ -106,8 +108,8 @@ def write_sheet(
             picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
         sheet.paste(picture, (number % columns * side, number // columns * side))
     out = io.BytesIO()
-    quality = _EFFORT if lossless else _QUALITY
-    sheet.save(out, format="WEBP", quality=quality, method=4, lossless=lossless)
+    how = {"lossless": True, **_LOSSLESS} if lossless else {"quality": _QUALITY, "method": 4}
+    sheet.save(out, format="WEBP", **how)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_bytes(out.getvalue())

@@ -9,15 +9,17 @@ import re
 import stat
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mebench.errors import UsageError
-from mebench.rating.bundle import raters_of
+from mebench.rating.bundle import raters_of, spread
 from mebench.rating.model import Key
 from mebench.rating.reals import RealClips
+from mebench.types import Pair
 from tests.rating.conftest import KEPT, TEAM
 
 
@@ -178,6 +180,20 @@ def test_without_a_right_answer_a_real_clip_is_somebody_elses(data):
         assert clip.subject != data.group(pair)
         template, frames = reals.clip(pair, name)
         assert np.array_equal(template, frames[0])
+
+
+def test_fewer_clips_come_from_all_data_sets_and_faces():
+    pairs = [Pair(f"face{t}", f"{d}.{s}.clip") for t in "ab" for d in ("one", "two") for s in "12"]
+    data = SimpleNamespace(
+        pairs=tuple(pairs),
+        part=lambda pair: pair.driving.partition(".")[0],
+        group=lambda pair: pair.driving.rpartition(".")[0],
+    )
+    chosen = spread(data, 4)
+    assert len({pair.driving for pair in chosen}) == 4
+    assert sorted(pair.template for pair in chosen) == ["facea", "facea", "faceb", "faceb"]
+    assert {data.part(pair) for pair in spread(data, 2)} == {"one", "two"}
+    assert spread(data, None) == spread(data, 9) == data.pairs
 
 
 @pytest.mark.parametrize(
