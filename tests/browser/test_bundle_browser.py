@@ -7,15 +7,22 @@ from pathlib import Path
 import pytest
 
 from mebench.rating.model import Key, Ratings
-from tests.browser.conftest import chromium, page  # noqa: F401
 from tests.browser.player import READY, press
 from tests.browser.screen import AUDIT
-from tests.rating.conftest import mebench
+from tests.rating.conftest import (  # noqa: F401
+    base,
+    data,
+    make,
+    mebench,
+    protocol,
+    size,
+    submissions,
+)  # fmt: skip
 
 pytestmark = pytest.mark.browser
 
 
-def rate(page, item, marks: str) -> None:  # noqa: F811
+def rate(page, item, marks: str) -> None:
     """Say that each target AU is present, then give a mark to each scale, all by keyboard."""
     page.wait_for_selector(READY.format(item.id))
     for key in "1" * len(item.aus) + marks:
