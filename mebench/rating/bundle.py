@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import secrets
@@ -10,10 +9,9 @@ import shutil
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,23 +25,18 @@ from mebench.rating.form import Form
 from mebench.rating.model import Item, Key, RatedMethod
 from mebench.rating.page import instructions_page, player_page
 from mebench.rating.reals import RealClips
+from mebench.rating.sheets import Sheets, shown_by
 from mebench.rating.workbook import write_workbook
 from mebench.record import ProtocolStamp
-from mebench.report.site_media import write_sheet
 from mebench.scoring import frames_digest, outputs_digest
 from mebench.spec import digest
 from mebench.submission.validate import Submission
-from mebench.types import ActionUnit, Frames, Pair, Progress, SilentProgress, Task
+from mebench.types import ActionUnit, Pair, Progress, SilentProgress
 
 KEY = "key.json"
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_MOST_PIXELS = 64 << 20
-"""Of a sheet: a browser holds it unpacked, four bytes a pixel."""
 _THE_TIME = 946684800
 """Of every file, seconds: when a folder was made says nothing."""
-PANES = ("template", "driving", "generated")
-_What = tuple[str, str | None, str | None]
-"""Pair, method, and which real clip."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +133,9 @@ def make_bundles(
     with (
         atomic_folder(out) as folder,
         tempfile.TemporaryDirectory(dir=folder) as pool,
-        progress.task("rate", total=len(_shown(plan)) + len(plan)) as task,
+        progress.task("rate", total=len(shown_by(plan)) + len(plan)) as task,
     ):
-        store = _Sheets(Path(pool), data, entrants, reals, settings.side, task)
+        store = Sheets(Path(pool), data, entrants, reals, settings.side, task)
         store.fill(plan)
         for number, (rater, items) in enumerate(plan.items()):
             _write_rater(folder / rater, number, rater, items, key, store)
@@ -211,85 +204,8 @@ def _target(unit: ActionUnit) -> str:
     return format_units([ActionUnit(unit.au, unit.side, unit.half)])
 
 
-def _shown(plan: Mapping[str, Iterable[Item]]) -> list[_What]:
-    """Return every different thing that any rater sees."""
-    found = {(item.pair, item.method, item.real): None for row in plan.values() for item in row}
-    return list(found)
-
-
-class _Sheets:
-    """Every different sheet once, to be copied under another name for each item."""
-
-    def __init__(
-        self,
-        pool: Path,
-        data: ProtocolData,
-        entrants: Mapping[str, Submission],
-        reals: RealClips,
-        side: int | None,
-        task: Task,
-    ) -> None:
-        self.data, self.entrants, self.reals, self.task = data, entrants, reals, task
-        self.pool, self.most = pool, side or data.protocol.size
-        self.made: dict[_What, dict[str, Any]] = {}
-        self.written: dict[str, dict[str, Any]] = {}
-        self.pairs = {pair.key: pair for pair in data.pairs}
-
-    def fill(self, plan: Mapping[str, Iterable[Item]]) -> None:
-        """Write all sheets that a panel needs, method by method."""
-        for shown in sorted(_shown(plan), key=lambda one: (one[1] or "", one[0])):
-            key, method, real = shown
-            pair = self.pairs[key]
-            clips = self._clips(pair, method, real)
-            length = len(clips["driving"])
-            driving = self.data.driving[pair.driving]
-            apex = driving.apex_index
-            self.made[shown] = {
-                "fps": driving.fps,
-                "frames": length,
-                "apex": apex if apex is not None and apex < length else None,
-                "sheets": {name: self._sheet(name, clip, shown) for name, clip in clips.items()},
-            }
-            self.task.advance(note=key)
-
-    def _clips(self, pair: Pair, method: str | None, real: str | None) -> dict[str, Frames]:
-        template = self.data.templates[pair.template].image
-        driving = np.asarray(self.data.driving[pair.driving].frames)
-        if method is None:
-            template, generated = self.reals.clip(pair, real)
-        else:
-            generated = self.entrants[method].frames(pair)
-        length = min(len(driving), len(generated))
-        if method is None:
-            # A real clip has a length of its own: both go on until the longer one ends.
-            length = max(len(driving), len(generated))
-            driving, generated = _held(driving, length), _held(generated, length)
-        return dict(zip(PANES, (template[None], driving[:length], generated[:length]), strict=True))
-
-    def _sheet(self, name: str, clip: Frames, shown: _What) -> dict[str, Any]:
-        pair, method, real = shown
-        whose = [method, real] if name == "generated" or method is None else []
-        place = f"{digest([name, pair, whose, len(clip)])[:24]}.webp"
-        if place not in self.written:
-            # Lossless: a lossy sheet's errors are larger than a micro-expression.
-            side = min(self.most, math.isqrt(_MOST_PIXELS // len(clip)))
-            made = write_sheet(self.pool / place, clip, name, self.pool, side=side, lossless=True)
-            self.written[place] = {
-                "file": place,
-                "frames": made.frames,
-                "columns": made.columns,
-                "side": made.side,
-            }
-        return self.written[place]
-
-
-def _held(clip: Frames, length: int) -> Frames:
-    """Return a clip that stands still on its last frame until `length`."""
-    return np.concatenate([clip, np.repeat(clip[-1:], length - len(clip), axis=0)])
-
-
 def _write_rater(
-    folder: Path, number: int, rater: str, items: Sequence[Item], key: Key, store: _Sheets
+    folder: Path, number: int, rater: str, items: Sequence[Item], key: Key, store: Sheets
 ) -> None:
     rng = np.random.default_rng([key.seed, 3, number])
     stamp = stamp_of(key)
