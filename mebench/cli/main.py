@@ -58,7 +58,9 @@ def cli(ctx: click.Context, debug: bool) -> None:
     if not debug:
         # Remarks of libraries to programmers; the user can do nothing about them.
         warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # Other packages tell every table of a font that they write into a PDF.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mebench").setLevel(logging.INFO)
 
 
 def main(args: list[str] | None = None) -> None:

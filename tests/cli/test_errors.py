@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mebench.cli.main import _run
+from tests.makers import make_record
 
 DATA, USAGE, REFUSED, WEIGHTS = 4, 2, 3, 5
 
@@ -102,3 +106,13 @@ def test_doctor_says_how_to_get_what_is_missing(capsys):
     text = capsys.readouterr().out
     assert "mebench weights fetch fid-inception" in text
     assert "mebench config set data.samm PATH" in text
+
+
+def test_a_figure_as_pdf_says_only_what_it_is(tmp_path: Path) -> None:
+    make_record("a", {"au_consistency": 0.8}).save(tmp_path / "a.json")
+    code = "from mebench.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "plot", "ranks", "a.json", "--out", "r.pdf"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("au_consistency: r.pdf\n", "")
