@@ -63,7 +63,11 @@ def icc(ratings: ArrayLike, *, level: float = 0.95) -> Icc:
         why = "all ratings are the same"
         return Icc(Coefficient(None, None, n, k, why), Coefficient(None, None, n, k, why))
     between = rows - rest
-    one = between / (rows + (k - 1) * rest + k / n * (columns - rest))
+    whole_spread = rows + (k - 1) * rest + k / n * (columns - rest)
+    if whole_spread <= 0.0:
+        why = "clips and raters do not differ"
+        return Icc(Coefficient(None, None, n, k, why), Coefficient(None, None, n, k, why))
+    one = between / whole_spread
     below = rows + (columns - rest) / n
     ends = _icc_interval(n, k, rows, columns, rest, one, level)
     wider = None if ends is None else (_of_mean(ends[0], k), _of_mean(ends[1], k))

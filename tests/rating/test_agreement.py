@@ -155,3 +155,9 @@ def test_agreement_within_one_mark():
     assert percent_agreement(marks).value == pytest.approx(1 / 3)
     assert percent_agreement(marks, within=1).value == pytest.approx(2 / 3)
     assert percent_agreement([[1], [None]]).reason == "no clip was rated by two"
+
+
+def test_crossed_marks_whose_means_are_alike_have_no_icc():
+    found = icc([[1, 2], [2, 1]])
+    assert found.single.value is None
+    assert found.average.reason == "clips and raters do not differ"
