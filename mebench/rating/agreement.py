@@ -70,7 +70,9 @@ def icc(ratings: ArrayLike, *, level: float = 0.95) -> Icc:
     one = between / whole_spread
     below = rows + (columns - rest) / n
     ends = _icc_interval(n, k, rows, columns, rest, one, level)
-    wider = None if ends is None else (_of_mean(ends[0], k), _of_mean(ends[1], k))
+    # Below -1 / (k - 1) the mean of all has no reliability to speak of.
+    known = ends is not None and ends[0] * (k - 1) > -1.0
+    wider = (_of_mean(ends[0], k), _of_mean(ends[1], k)) if ends is not None and known else None
     return Icc(
         Coefficient(one, ends, n, k),
         Coefficient(between / below, wider, n, k)
@@ -102,12 +104,16 @@ def _icc_interval(
         return None
     ratio, tail = columns / rest, 1.0 - (1.0 - level) / 2.0
     share = n * (1.0 + (k - 1) * r) - k * r
-    freedom = (k - 1) * (n - 1) * (k * r * ratio + share) ** 2
-    freedom /= (n - 1) * k**2 * r**2 * ratio**2 + share**2
+    below = (n - 1) * k**2 * r**2 * ratio**2 + share**2
+    if below <= 0.0:
+        return None
+    freedom = (k - 1) * (n - 1) * (k * r * ratio + share) ** 2 / below
     if freedom <= 0.0:
         return None
     lower, upper = float(f.ppf(tail, n - 1, freedom)), float(f.ppf(tail, freedom, n - 1))
     spread = k * columns + (k * n - k - n) * rest
+    if not np.isfinite([lower, upper]).all():
+        return None  # next to no degrees of freedom are left
     low = n * (rows - lower * rest) / (lower * spread + n * rows)
     high = n * (upper * rows - rest) / (spread + n * upper * rows)
     return low, high

@@ -161,3 +161,14 @@ def test_crossed_marks_whose_means_are_alike_have_no_icc():
     found = icc([[1, 2], [2, 1]])
     assert found.single.value is None
     assert found.average.reason == "clips and raters do not differ"
+
+
+def test_few_coarse_marks_give_finite_numbers_or_a_reason():
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        marks = rng.integers(1, rng.integers(2, 6), size=rng.integers(1, 6, size=2)).astype(float)
+        marks[rng.random(marks.shape) < 0.1] = np.nan
+        found = icc(marks)
+        for one in (found.single, found.average, krippendorff_alpha(marks)):
+            assert one.value is not None or one.reason
+            assert np.isfinite([one.value or 0.0, *(one.interval or ())]).all()
