@@ -9,7 +9,6 @@ import click
 from mebench.cli.lazy import LazyGroup
 from mebench.cli.options import data_roots, job_count
 from mebench.cli.progress import console_progress
-from mebench.errors import UsageError
 
 
 @click.group(
@@ -54,7 +53,7 @@ def rate() -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="Of every order; default: one drawn.")
 @click.option("--zip", "zipped", is_flag=True, help="Also pack each rater's folder.")
 @click.option("--private", is_flag=True, help="These raters may see the gated data.")
-@click.option("--replace", is_flag=True, help="Make --out anew, its key too.")
+@click.option("--replace", is_flag=True, help="Make the panel in --out anew, its key too.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes of the preparation.")
 def make(
     submissions: tuple[Path, ...],
@@ -81,17 +80,13 @@ def make(
     from mebench.protocol.opening import open_protocol
     from mebench.protocol.spec import load_protocol
     from mebench.rating.blinding import facts
-    from mebench.rating.bundle import KEY, Settings, make_bundles, raters_of
+    from mebench.rating.bundle import KEY, Settings, check_place, make_bundles, raters_of
     from mebench.rating.form import load_form
     from mebench.scorer import find_submissions
     from mebench.scoring import requirement_of
     from mebench.submission.validate import open_submission
 
-    if out.exists() and not replace:
-        raise UsageError(
-            f"{out}: is there already, and ratings by its {KEY} may be under way; give another "
-            "folder, or --replace it"
-        )
+    check_place(out, replace=replace)
     spec = load_protocol(protocol)
     panel = Settings(
         form=load_form(form or spec.rating_form),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,14 +169,14 @@ def _slots(
     ]
 
 
-def _evenly(places: Sequence[tuple[int | None, int]], rng: np.random.Generator) -> list[int]:
-    """Return places in random order in which every method has its turn as often as the others."""
-    turns: dict[int | None, int] = {}
+def _evenly(places: Sequence[tuple[Hashable, int]], rng: np.random.Generator) -> list[int]:
+    """Return places in random order in which every kind has its turn as often as the others."""
+    turns: dict[Hashable, int] = {}
     ranked: list[tuple[int, int, int]] = []
     for index in rng.permutation(len(places)).tolist():
-        method, place = places[index]
-        turns[method] = turns.get(method, 0) + 1
-        ranked.append((turns[method], len(ranked), place))
+        kind, place = places[index]
+        turns[kind] = turns.get(kind, 0) + 1
+        ranked.append((turns[kind], len(ranked), place))
     return [place for _, _, place in sorted(ranked)]
 
 
@@ -184,8 +184,9 @@ def _with_reals(
     shown: list[_Shown], pairs: Sequence[RatedPair], wanted: int, rng: np.random.Generator
 ) -> list[_Shown]:
     """Return what is shown with real clips planted, one in each stretch of the session."""
-    able = [number for number, pair in enumerate(pairs) if pair.real is not None]
-    chosen = rng.permutation(able)[: max(wanted, 1 if able and wanted else 0)].tolist()
+    able = [(pair.real, number) for number, pair in enumerate(pairs) if pair.real is not None]
+    # A real clip that stands for several pairs would soon be known again.
+    chosen = _evenly(able, rng)[:wanted]
     found = list(shown)
     ends = np.linspace(0, len(shown), len(chosen) + 1).astype(int)
     for number in reversed(range(len(chosen))):

@@ -35,6 +35,8 @@ from mebench.types import ActionUnit, Pair, Progress, SilentProgress
 
 KEY = "key.json"
 _RATER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_MOST_RATERS = 1000
+_OF_RATER = ("index.html", "instructions.html", "media", "ratings.xlsx")
 _THE_TIME = 946684800
 """Of every file, seconds: when a folder was made says nothing."""
 
@@ -74,7 +76,9 @@ def raters_of(text: str) -> tuple[str, ...]:
     """
     names = [name.strip() for name in text.split(",")]
     if text.strip().isdecimal():
-        names = [f"R{number}" for number in range(1, min(int(text), 1000) + 1)]
+        if int(text) > _MOST_RATERS:
+            raise UsageError(f"raters '{text}': at most {_MOST_RATERS} in a panel")
+        names = [f"R{number}" for number in range(1, int(text) + 1)]
     bad = next((name for name in names if not _RATER.fullmatch(name)), None)
     if bad is not None or not names:
         raise UsageError(
@@ -83,6 +87,41 @@ def raters_of(text: str) -> tuple[str, ...]:
     if len({name.casefold() for name in names}) < len(names):
         raise UsageError(f"raters '{text}': a name stands twice")
     return tuple(names)
+
+
+def check_place(out: Path, *, replace: bool) -> None:
+    """Make sure that a panel may be written to `out`.
+
+    Raises:
+        UsageError: when a panel is there, or with `replace` anything that is not part of one.
+    """
+    if not os.path.lexists(out):
+        return
+    if not replace:
+        raise UsageError(
+            f"{out}: is there already, and ratings by its {KEY} may be under way; give another "
+            "folder, or --replace it"
+        )
+    if out.is_symlink() or not out.is_dir():
+        raise UsageError(f"{out}: is not a folder of mebench rate make; give another place")
+    inside = sorted(path.name for path in out.iterdir())
+    if not inside:
+        return
+    if KEY not in inside:
+        raise UsageError(
+            f"{out}: holds no {KEY}, so --replace leaves it alone; give another folder"
+        )
+    raters = Key.load(out / KEY).raters
+    own = {KEY, *raters, *(f"{rater}.zip" for rater in raters)}
+    foreign = [name for name in inside if name not in own]
+    for rater in raters:
+        # What a rater sent back may have been put there.
+        names = sorted(path.name for path in out.glob(f"{rater}/*"))
+        foreign += [f"{rater}/{name}" for name in names if name not in _OF_RATER]
+    if foreign:
+        raise UsageError(
+            f"{out / foreign[0]}: is not of the panel and would go with --replace; move it away"
+        )
 
 
 def make_bundles(

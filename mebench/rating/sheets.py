@@ -43,7 +43,7 @@ class Sheets:
         task: Task,
     ) -> None:
         self.data, self.entrants, self.reals, self.task = data, entrants, reals, task
-        self.pool, self.most = pool, side or data.protocol.size
+        self.pool, self.most = pool, min(side or data.protocol.size, data.protocol.size)
         self.made: dict[_What, dict[str, Any]] = {}
         self.written: dict[str, dict[str, Any]] = {}
         self.pairs = {pair.key: pair for pair in data.pairs}

@@ -109,6 +109,13 @@ def test_every_method_is_repeated_about_as_often():
         assert sorted(counts.values()) == [2, 2, 2, 2]
 
 
+def test_no_real_clip_is_planted_again_before_all_others_were():
+    rated = [RatedPair(f"t/{n}", "d", "s", (), f"clip{n % 8}") for n in range(24)]
+    for items in plan_panel("abcd", rated, ["R1", "R2", "R3"], seed=5).values():
+        planted = [item.real for item in items if item.kind == "real"]
+        assert sorted(Counter(planted).values()) == [1] * 6 + [2] * 2
+
+
 def test_few_clips_are_not_repeated():
     assert all(item.kind != "repeat" for item in panel(1, 5, 1, 0, repeats=0.5)["R0"])
 

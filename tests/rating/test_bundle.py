@@ -8,6 +8,7 @@ import json
 import re
 import stat
 import zipfile
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -153,6 +154,30 @@ def test_a_panel_that_is_there_is_not_written_over(make, made):
     assert digests(made) == before
 
 
+def test_only_a_panel_is_replaced(make, tmp_path):
+    panel, common = tmp_path / "p", ("--raters", "R1", "--clips", 1)
+    make(panel, *common)
+    made = digests(panel)
+    make(panel, *common, "--replace", "--seed", 12)
+    assert not digests(panel).items() & made.items()
+    for name in ("thesis.txt", "R1/ratings-R1.json"):
+        (panel / name).write_text("kept")
+        with pytest.raises(UsageError, match=rf"{name}: is not of the panel and would go"):
+            make(panel, *common, "--replace")
+        assert (panel / name).read_text() == "kept"
+        (panel / name).unlink()
+    (panel / "key.json").unlink()
+    with pytest.raises(UsageError, match=r"p: holds no key\.json, so --replace leaves it alone"):
+        make(panel, *common, "--replace")
+    assert (panel / "R1" / "index.html").exists()
+
+
+def test_frames_are_never_made_larger(make, data, tmp_path):
+    make(tmp_path / "p", "--raters", 1, "--clips", 1, "--side", 2 * data.protocol.size)
+    shown = [s for one in told(tmp_path / "p" / "R1")["items"] for s in one["sheets"].values()]
+    assert {one["side"] for one in shown} == {data.protocol.size}
+
+
 def test_gated_frames_stay_at_home_unless_told_then_everything_is_stamped(
     make, data, tmp_path, monkeypatch
 ):
@@ -182,6 +207,22 @@ def test_without_a_right_answer_a_real_clip_is_somebody_elses(data):
         assert np.array_equal(template, frames[0])
 
 
+def test_a_real_clip_stands_for_as_few_pairs_as_can_be():
+    frames = np.zeros((9, 2, 2, 3), np.uint8)
+    driving = {
+        f"s{n}": SimpleNamespace(
+            key=f"s{n}", subject=f"s{n}", fps=100.0, frames=frames, action_units=()
+        )
+        for n in range(4)
+    }
+    pairs = [Pair(face, name) for face in "ab" for name in driving]
+    reals = RealClips(SimpleNamespace(protocol=SimpleNamespace(reference="none"), driving=driving))
+    names = [reals.name(pair) for pair in pairs]
+    assert names == [reals.name(pair) for pair in pairs]
+    assert set(Counter(names).values()) == {2}
+    assert all(name != pair.driving for name, pair in zip(names, pairs, strict=True))
+
+
 def test_fewer_clips_come_from_all_data_sets_and_faces():
     pairs = [Pair(f"face{t}", f"{d}.{s}.clip") for t in "ab" for d in ("one", "two") for s in "12"]
     data = SimpleNamespace(
@@ -203,7 +244,7 @@ def test_raters_are_a_number_or_pseudonyms(text, found):
     assert raters_of(text) == found
 
 
-@pytest.mark.parametrize("text", ["0", "", "a,A", "a b", "../x", "a,", "-x", "Анна"])
+@pytest.mark.parametrize("text", ["0", "5000", "", "a,A", "a b", "../x", "a,", "-x", "Анна"])
 def test_other_names_are_refused(text):
     with pytest.raises(UsageError, match="rater"):
         raters_of(text)
