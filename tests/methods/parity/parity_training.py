@@ -14,7 +14,7 @@ from parity_stored import (
     GRADIENT,
     LATER_STEP,
     MODULE,
-    SCALES,
+    TRAIN_GRADIENT,
     WHOLE,
     ZERO_GRADIENT,
     Gaps,
@@ -24,13 +24,11 @@ from parity_stored import (
     formula_transform,
     generator,
     images,
+    pyramid,
 )
 from parity_weights import fill
 from torch import Tensor, nn
 
-from mebench.methods.fomm.blocks import (
-    ImagePyramid,
-)
 from mebench.methods.fomm.losses import (
     GeneratorStep,
     LossWeights,
@@ -52,7 +50,7 @@ class Training:
         self.detector = fill(detector()).train(self.training)
         self.generator = fill(generator(self.align_corners)).train(self.training)
         self.discriminator = fill(discriminator()).train(self.training)
-        self.pyramid = ImagePyramid(SCALES)
+        self.pyramid = pyramid()
         self.transform = formula_transform(Stored("transform.npz"))
         weights = CONFIG["train_params"]["loss_weights"]
         self.weights = LossWeights(feature_matching=tuple(weights["feature_matching"]))
@@ -95,7 +93,8 @@ def losses() -> Iterator[tuple[str, Gaps]]:
                 for name in ("kp_detector", "generator", "discriminator"):
                     net = getattr(setup, name.removeprefix("kp_"))
                     want = gradients[f"{mode}_ac0_{name}"]
-                    yield f"gradients {mode} {name}", _gradients(net, want)
+                    room = TRAIN_GRADIENT if setup.training else GRADIENT
+                    yield f"gradients {mode} {name}", _gradients(net, want, room)
             if prefix == "train_ac0_":
                 yield "gradients and norms, train", _stored_gradients(stored, setup)
     yield "three optimiser steps", _three_steps(stored)
@@ -120,7 +119,7 @@ def _first_losses(stored: Stored, prefix: str, setup: Training, done: GeneratorS
     return gaps
 
 
-def _gradients(net: nn.Module, want: dict[str, list[float]]) -> Gaps:
+def _gradients(net: nn.Module, want: dict[str, list[float]], tolerance: float) -> Gaps:
     """Norm and sum of each gradient; where the true one is zero, only that ours is as small."""
     found = dict(net.named_parameters())
     assert set(found) == set(want)
@@ -135,8 +134,8 @@ def _gradients(net: nn.Module, want: dict[str, list[float]]) -> Gaps:
         norms.append(abs(our_norm - norm) / norm)
         sums.append(abs(our_sum - total) / max(norm, abs(total)))
     return {
-        "norm (relative)": (max(norms), GRADIENT),
-        "sum (relative)": (max(sums), GRADIENT),
+        "norm (relative)": (max(norms), tolerance),
+        "sum (relative)": (max(sums), tolerance),
         "norm where zero": (max(zeros), ZERO_GRADIENT),
     }
 
@@ -152,7 +151,7 @@ def _stored_gradients(stored: Stored, setup: Training) -> Gaps:
     for name, got in parameters.items():
         size = got.abs().max().item()
         gap = stored.gap(f"train_ac0_grad_{name}", got)
-        gaps[f"{name} (relative to largest)"] = (gap / size, FIRST_STEP)
+        gaps[f"{name} (relative to largest)"] = (gap / size, TRAIN_GRADIENT)
     running = {
         "running_mean_g.first": norm.running_mean,
         "running_var_g.first": norm.running_var,

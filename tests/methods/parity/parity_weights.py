@@ -45,14 +45,16 @@ def formula_state(module: nn.Module) -> dict[str, torch.Tensor]:
         elif key.endswith("num_batches_tracked"):
             filled[key] = torch.zeros_like(old)
         else:
-            filled[key] = torch.from_numpy(_value(key, tuple(old.shape), k)).to(old.dtype)
+            # The published weights are float32, whatever precision computes with them.
+            value = torch.from_numpy(_value(key, tuple(old.shape), k)).to(torch.float32)
+            filled[key] = value.to(old.dtype)
     return filled
 
 
 def fill(module: Module) -> Module:
-    """Load the formula weights and switch to eval mode."""
+    """Load the formula weights, at torch's default precision, and switch to eval mode."""
     module.load_state_dict(formula_state(module))
-    return module.eval()
+    return module.to(torch.get_default_dtype()).eval()
 
 
 def picture(size: int, seed: int) -> np.ndarray:
