@@ -149,6 +149,12 @@ class Clip:
         """Decode and return the frames (T, H, W, 3)."""
         return self.reader()
 
+    def first_frame(self) -> Image:
+        """Return frame 0 (H, W, 3), where the reader can decode it alone."""
+        stream = getattr(self.reader, "stream", None)
+        first: Image = next(stream()) if stream is not None else self.reader()[0]
+        return first
+
 
 @dataclass(frozen=True)
 class Face:
@@ -191,6 +197,21 @@ class FaceClip:
     def face(self, index: int = 0) -> Face:
         """Return frame `index` with the landmarks of frame 0."""
         return Face(np.asarray(self.frames[index]), self.landmarks)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A template as it is handed out: the pixels a team draws on.
+
+    Attributes:
+        image: (H, W, 3) uint8, any size.
+        landmarks: (68, 2) float32, pixels of `image`.
+        to_source: (2, 3) float64, maps aligned pixels to pixels of `image`.
+    """
+
+    image: Image
+    landmarks: Points
+    to_source: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

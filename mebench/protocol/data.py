@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mebench.errors import UsageError
+from mebench.protocol.pictures import TemplatePictures
 from mebench.protocol.spec import Protocol
-from mebench.types import Face, FaceClip, Pair, Reference
+from mebench.types import Face, FaceClip, Pair, Picture, Reference
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ProtocolData:
         n_clips: clips in the index.
         n_subjects: subjects in the index.
         reference: returns the right answer of a pair, or None.
+        pictures: returns a template in its own pixels; None when only the aligned faces are known.
         notes: what a reader of the results must know, such as leaks.
         gated: data sets whose pixels must not leave the user's disk.
     """
@@ -50,6 +52,7 @@ class ProtocolData:
     n_clips: int
     n_subjects: int
     reference: Callable[[Pair], Reference | None] = field(repr=False)
+    pictures: Callable[[str], Picture] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     gated: tuple[str, ...] = ()
 
@@ -57,6 +60,11 @@ class ProtocolData:
     def pairs(self) -> tuple[Pair, ...]:
         """The outputs a submission must hold, in order."""
         return tuple(pair for fold in self.folds for pair in fold.pairs)
+
+    def picture(self, template: str) -> Picture:
+        """Return a template as it is handed out, in its own pixels."""
+        read = self.pictures or TemplatePictures(faces=self.templates)
+        return read(template)
 
     @property
     def train(self) -> Sequence[FaceClip]:

@@ -11,6 +11,7 @@ import numpy as np
 from mebench.errors import DatasetError, UsageError
 from mebench.protocol.data import Fold, ProtocolData
 from mebench.protocol.leaks import leaks
+from mebench.protocol.pictures import PictureFile, TemplatePictures
 from mebench.protocol.references import SelfReference, SynthReference, no_reference
 from mebench.protocol.spec import PACKS, SYNTHME, Protocol
 from mebench.protocol.splits import natural, pairs_of, test_sets
@@ -51,16 +52,20 @@ class _Preparation:
         )
         return list(clips), list(prepared)
 
-    def face(self, path: Path, dataset: str, root: Path) -> Face:
-        """Return a template's picture, aligned."""
+    def face(self, path: Path, dataset: str, root: Path) -> tuple[Face, PictureFile]:
+        """Return a template aligned, and where its picture lies with its landmarks."""
         from mebench.io.frames import read_image
+        from mebench.preprocess.crop import alignment
         from mebench.preprocess.landmarks import GivenLandmarks, choose_landmarker, finder
         from mebench.preprocess.prepare import prepare_image
 
         chosen = choose_landmarker(dataset, root, how=self.protocol.landmarks)
         if isinstance(chosen, GivenLandmarks) and not chosen.holds(path.stem):
             chosen = finder("dlib")
-        return prepare_image(read_image(path), chosen, self.protocol.size, key=path.stem)
+        image = read_image(path)
+        points = chosen.points(path.stem, image)
+        face = prepare_image(image, points, self.protocol.size, key=path.stem)
+        return face, PictureFile(path, points, alignment(points, self.protocol.size))
 
 
 def open_protocol(
@@ -133,7 +138,7 @@ def _advice(protocol: Protocol) -> str:
 
 def _given_faces(
     protocol: Protocol, roots: Mapping[str, Path], work: _Preparation
-) -> dict[str, Face]:
+) -> dict[str, tuple[Face, PictureFile]]:
     """Return the templates that do not come from the clips, by id."""
     from mebench.datasets.base import load_dataset
     from mebench.datasets.megc import MegcPack
@@ -145,7 +150,7 @@ def _given_faces(
             if not path.is_file():
                 raise UsageError(f"{path}: no such template; mend template_files of the protocol")
         return {path.stem: work.face(path, name, roots[name]) for path in paths}
-    found: dict[str, Face] = {}
+    found: dict[str, tuple[Face, PictureFile]] = {}
     for name in protocol.dataset if protocol.templates == "pack" else ():
         pack = load_dataset(name, roots[name])
         if not isinstance(pack, MegcPack):
@@ -171,7 +176,7 @@ def _assemble(
     listed: Sequence[Clip],
     clips: Sequence[FaceClip],
     more: Sequence[FaceClip],
-    faces: Mapping[str, Face],
+    faces: Mapping[str, tuple[Face, PictureFile]],
     reference: Callable[[Mapping[str, FaceClip]], Callable[[Pair], Reference | None]],
 ) -> ProtocolData:
     """Split prepared clips into folds, and give each driving clip its templates."""
@@ -185,9 +190,12 @@ def _assemble(
     if not pairs:
         raise UsageError(f"{where}: no pair is left; templates need at least two test subjects")
     first = _first_clips(driving.values())
-    templates = dict(faces)
+    recordings = {clip.key: clip for clip in listed}
+    templates = {name: face for name, (face, _) in faces.items()}
+    shown: dict[str, tuple[Clip, FaceClip]] = {}
     for name in {pair.template for pair in pairs} - set(faces):
-        templates[name] = (driving[name] if name in driving else first[name]).face()
+        clip = driving[name] if name in driving else first[name]
+        templates[name], shown[name] = clip.face(), (recordings[clip.key], clip)
     folds = []
     notes: list[str] = []
     for name, subjects in tests.items():
@@ -198,8 +206,8 @@ def _assemble(
             if left:
                 notes.append(f"not learnt from, because driving clips show them: {', '.join(left)}")
         mine = tuple(pair for pair in pairs if driving[pair.driving].subject in subjects)
-        shown = [driving[key] for key in dict.fromkeys(pair.driving for pair in mine)]
-        notes += [f"leak: {line}" for line in leaks(learn, shown)]
+        moving = [driving[key] for key in dict.fromkeys(pair.driving for pair in mine)]
+        notes += [f"leak: {line}" for line in leaks(learn, moving)]
         if mine:
             folds.append(Fold(name, learn, mine))
     return ProtocolData(
@@ -211,6 +219,7 @@ def _assemble(
         n_clips=len(listed),
         n_subjects=len({clip.subject for clip in (*clips, *more)}),
         reference=reference(driving),
+        pictures=TemplatePictures({name: file for name, (_, file) in faces.items()}, shown),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -245,7 +254,7 @@ def _synthetic(protocol: Protocol, root: Path, work: _Preparation) -> ProtocolDa
             work.cache,
         )
 
-    faces: dict[str, Face] = {}
+    faces: dict[str, tuple[Face, PictureFile]] = {}
     reference = truth if protocol.reference == "truth" else _reference_of(protocol)
     return _assemble(protocol, listed, clips, [], faces, reference)
 
