@@ -62,6 +62,8 @@ class MethodRow(_Strict):
         by_dataset: the same metrics by data set of the driving clip, where there are several, and
             ``composite``: the mean of the data sets' values, each counting the same.
         flags: what a reader must know of the outputs.
+        views: how each output lies on its template, by pair; see `mebench.views`. Empty in older
+            records, whose outputs are all aligned.
     """
 
     id: str
@@ -71,6 +73,7 @@ class MethodRow(_Strict):
     per_clip: dict[str, dict[str, float | None]]
     by_dataset: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     flags: list[str] = Field(default_factory=list)
+    views: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class ProtocolStamp(_Strict):
@@ -125,8 +128,12 @@ class Record(_Strict):
     def content(self) -> dict[str, Any]:
         """Return the record without time and place: what two equal runs share."""
         data = self.model_dump(mode="json", by_alias=True)
+        # The digests of older records hold.
         if not self.intervals:
-            del data["intervals"]  # the digests of older records hold
+            del data["intervals"]
+        for row in (data["result"], *data["controls"]):
+            if not row["views"]:
+                del row["views"]
         return {key: value for key, value in data.items() if key not in _TIME_AND_PLACE}
 
     def save(self, path: Path) -> None:

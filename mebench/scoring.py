@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import pickle
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from mebench.aggregate import add_clip_values, add_parts, set_values
 from mebench.environment import code_digest
 from mebench.io.files import atomic_path
-from mebench.metrics.base import Case, Metric
+from mebench.metrics.base import Case, Metric, OwnView
+from mebench.preprocess.crop import to_gray
 from mebench.preprocess.flow import Engine
 from mebench.preprocess.parallel import each
 from mebench.protocol.data import ProtocolData
 from mebench.record import MethodRow
 from mebench.spec import digest
 from mebench.submission.copies import find_copies
+from mebench.submission.placing import Placed, place_output
 from mebench.submission.validate import Requirement, Submission
 from mebench.types import Frames, Image, Pair, Progress, Reference, SilentProgress
+from mebench.views.view import Moved, View, aligned_to, seen_in
 
-Measured = tuple[str, list[Any], list[str]]
-"""Digest of an output's pixels, what each family found, and what is unusual."""
 
-_ROOMS = ("metrics", "preprocess", "facs", "synthme")
+class Measured(NamedTuple):
+    """One output: digest of its pixels, what each family found, what is unusual, and its view."""
+
+    pixels: str
+    found: list[Any]
+    flags: list[str]
+    view: View
+
+
+_ROOMS = ("metrics", "preprocess", "facs", "synthme", "views")
 """The code a measurement depends on: a cached one never outlives it."""
 
 
@@ -97,13 +111,14 @@ def row_of(
     """Return the row of a submission from what was measured on each of its outputs, in order."""
     families = list(build(options))
     pairs = outputs_of(submission, data)
-    digests = {pair: pixels for pair, (pixels, _, _) in zip(pairs, measured, strict=True)}
+    digests = {pair: one.pixels for pair, one in zip(pairs, measured, strict=True)}
     row = MethodRow(
         id=submission.manifest.method.id,
         title=submission.manifest.method.title,
         pixel_digest=outputs_digest(digests),
         metrics={},
         per_clip={pair.key: {} for pair in pairs},
+        views={pair.key: one.view.row() for pair, one in zip(pairs, measured, strict=True)},
     )
     groups = [data.group(pair) for pair in pairs]
     parts = [data.part(pair) for pair in pairs]
@@ -111,14 +126,24 @@ def row_of(
         clips = data.clips()
         families = [family.with_reference_set(clips, options.jobs) for family in families]
     for number, family in enumerate(families):
-        described = [values[number] for _, values, _ in measured]
+        described = [one.found[number] for one in measured]
         add_clip_values(row, family, pairs, described, groups, options.seed)
         row.metrics.update(set_values(family, described))
         if len(set(parts)) > 1:
             add_parts(row, family, pairs, described, parts)
     row.flags = [f"output {pair.key} is missing" for pair in submission.missing]
-    row.flags += [flag for _, _, flags in measured for flag in flags]
+    row.flags += own_views([one.view for one in measured])
+    row.flags += [flag for one in measured for flag in one.flags]
     return row
+
+
+def own_views(views: Sequence[View]) -> list[str]:
+    """Return, in one line, how many outputs are drawn in views of their own, and their sizes."""
+    own = Counter(f"{view.shape[1]}x{view.shape[0]}" for view in views if not view.aligned)
+    if not own:
+        return []
+    sizes = ", ".join(f"{size} ({count})" for size, count in own.items())
+    return [f"{own.total()} of {len(views)} outputs are drawn in views of their own: {sizes}"]
 
 
 def frames_digest(frames: Frames) -> str:
@@ -198,12 +223,13 @@ def _measured_pair(
 ) -> Measured:
     frames = submission.frames(pair)
     driving = data.driving[pair.driving]
-    template = data.templates[pair.template]
-    flags = _flags(frames, pair, len(driving.frames), template.image)
+    placed = place_output(submission, pair, frames, data, options.cache)
+    flags = [*_flags(frames, pair, len(driving.frames), data), *placed.remarks]
     pixels = frames_digest(frames)
     families = build(options)
-    basis = [pixels, pair.key, _basis(data), code_digest(*_ROOMS)]
-    flags += _copies(frames, pair, data, options.cache, digest(["copies", *basis]))
+    lies = [] if placed.view.aligned else [placed.view.to_picture.tolist()]
+    basis = [pixels, pair.key, *lies, _basis(data), code_digest(*_ROOMS)]
+    flags += _copies(frames, pair, data, placed, options.cache, digest(["copies", *basis]))
     maker = submission.manifest.method.id
     keys = [
         digest(
@@ -213,25 +239,49 @@ def _measured_pair(
     ]
     found = [_cached(options.cache, key) for key in keys]
     if any(value is None for value in found):
-        length = min(len(frames), len(driving.frames))
-        case = Case(
-            pair=pair,
-            generated=frames[:length],
-            template=template,
-            driving=replace(driving, frames=driving.frames[:length]),
-            reference=_cut(data.reference(pair), length),
-            labels=driving.action_units,
-            method=maker,
-        )
+        case = case_of(frames, pair, data, placed, maker)
         for number, family in enumerate(families):
             if found[number] is None:
                 found[number] = family.describe(case)
                 _keep(options.cache, keys[number], found[number])
-    return pixels, found, flags
+    return Measured(pixels, found, flags, placed.view)
 
 
-def _flags(frames: Frames, pair: Pair, wanted: int, template: Image) -> list[str]:
+def case_of(
+    frames: Frames, pair: Pair, data: ProtocolData, placed: Placed, maker: str = ""
+) -> Case:
+    """Return what metrics look at: the output's own pixels, and all else brought to its view."""
+    driving = data.driving[pair.driving]
+    length = min(len(frames), len(driving.frames))
+    reference = _cut(data.answer(pair, placed.view), length)
+    own = None
+    if not placed.view.aligned:
+        picture, template = data.picture(pair.template), data.templates[pair.template]
+        matrix = aligned_to(placed.view, picture)
+        aligned = _cut(data.reference(pair), length)
+        if _is_gray(frames[0]) and reference is not None:
+            reference = replace(reference, frames=to_gray(np.asarray(reference.frames)))
+        own = OwnView(
+            seen=seen_in(placed.view, picture),
+            unit=1.0 / math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))),
+            aligned=Moved(frames[:length], matrix, template.image),
+            reference=None if aligned is None else aligned.frames,
+        )
+    return Case(
+        pair=pair,
+        generated=frames[:length],
+        template=placed.face,
+        driving=replace(driving, frames=driving.frames[:length]),
+        reference=reference,
+        labels=driving.action_units,
+        method=maker,
+        own_view=own,
+    )
+
+
+def _flags(frames: Frames, pair: Pair, wanted: int, data: ProtocolData) -> list[str]:
     """Return what is unusual about an output that is taken nevertheless."""
+    template = data.templates[pair.template].image
     found = []
     if len(frames) != wanted:
         found.append(
@@ -243,15 +293,19 @@ def _flags(frames: Frames, pair: Pair, wanted: int, template: Image) -> list[str
     return found
 
 
-def _copies(frames: Frames, pair: Pair, data: ProtocolData, cache: Path, key: str) -> list[str]:
+def _copies(
+    frames: Frames, pair: Pair, data: ProtocolData, placed: Placed, cache: Path, key: str
+) -> list[str]:
+    """Return what an output copies; the driving clip only lies in the aligned view."""
     found: list[str] | None = _cached(cache, key)
     if found is None:
-        others = {"driving clip": data.driving[pair.driving].frames}
-        reference = data.reference(pair) if data.protocol.reference != "driving" else None
-        if reference is not None:
-            others["reference"] = reference.frames
-        template = data.templates[pair.template].image
-        found = find_copies(frames, template, others, f"output {pair.key}")
+        others = {"driving clip": data.driving[pair.driving].frames} if placed.view.aligned else {}
+        if data.protocol.reference != "driving" or not placed.view.aligned:
+            reference = data.answer(pair, placed.view)
+            if reference is not None:
+                name = "driving clip" if data.protocol.reference == "driving" else "reference"
+                others[name] = reference.frames
+        found = find_copies(frames, placed.face.image, others, f"output {pair.key}")
         _keep(cache, key, found)
     return found
 
@@ -315,9 +369,9 @@ def curves_of(
     submission: Submission, pair: Pair, data: ProtocolData, options: ScoringOptions
 ) -> dict[str, Any]:
     """Return the per-frame curves of one pair for plots, from the cache where it has them."""
-    _, described, _ = measure_pair(submission, pair, data, options)
+    measured = measure_pair(submission, pair, data, options)
     found: dict[str, Any] = {}
-    for family, one in zip(build(options), described, strict=True):
+    for family, one in zip(build(options), measured.found, strict=True):
         found.update(family.curves(one))
     return found
 

@@ -18,6 +18,7 @@ LEVELS = [
     {"synthme", "facs", "io"},
     {"datasets"},
     {"preprocess"},
+    {"views"},
     {"metrics", "protocol", "record", "stats", "comparison", "board"},
     {"submission", "methods"},
     {"scoring", "aggregate"},

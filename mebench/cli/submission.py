@@ -13,8 +13,9 @@ from mebench.cli.options import data_roots, job_count
 from mebench.cli.progress import console_progress
 
 if TYPE_CHECKING:
+    from mebench.protocol.data import ProtocolData
     from mebench.submission.manifest import Manifest
-    from mebench.submission.validate import Requirement
+    from mebench.submission.validate import Requirement, Submission
 
 _PATH = click.Path(path_type=Path)
 
@@ -135,11 +136,21 @@ def convert(
 @click.argument("path", type=_PATH)
 @_of_protocol
 @click.option("--report", type=_PATH, help="Also write all problems to this JSON file.")
+@click.option("--sheet", type=_PATH, help="Write a PNG that shows how each output lies.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def validate(
-    path: Path, protocol: str, data: tuple[str, ...], report: Path | None, as_json: bool
+    path: Path,
+    protocol: str,
+    data: tuple[str, ...],
+    report: Path | None,
+    sheet: Path | None,
+    as_json: bool,
 ) -> None:
-    """Check PATH (folder or zip) against a protocol; lists every problem at once."""
+    """Check PATH (folder or zip) against a protocol; lists every problem at once.
+
+    Tells of each output how it lies on its template; --sheet draws it.
+    """
+    from mebench import scoring
     from mebench.errors import SubmissionError
     from mebench.io.files import write_json
     from mebench.submission.text import plain
@@ -148,24 +159,71 @@ def validate(
     if not path.exists():
         raise SubmissionError(f"{path}: no such folder or zip; give a submission")
     name = plain(path.resolve().name)
-    wanted = _requirement(protocol, data)
-    found, problems = check_submission(path, wanted)
+    opened = _opened(protocol, data)
+    wanted = scoring.requirement_of(opened)
+    found, problems = check_submission(path, wanted, decode=False)
+    views: dict[str, Any] = {}
     if found is not None:
         problems = [f"{name}: output {pair.key} is missing" for pair in found.missing]
-    result = {"submission": name, "valid": not problems, "problems": problems}
+        views, misplaced = _views(found, opened, sheet)
+        problems += misplaced
+    else:
+        _, problems = check_submission(path, wanted)
+    result = {"submission": name, "valid": not problems, "problems": problems, "views": views}
     if report is not None:
         write_json(report, {**result, "protocol": wanted.protocol})
     if as_json:
         click.echo(json.dumps(result, indent=2))
-    elif len(problems) > 1:
-        for problem in problems:
-            click.echo(problem)
+    else:
+        for key, row in views.items():
+            click.echo(_lie(key, row))
+        if len(problems) > 1:
+            for problem in problems:
+                click.echo(problem)
     if len(problems) == 1:
         raise SubmissionError(problems[0])
     if problems:
         raise SubmissionError(f"{name}: {len(problems)} problems, mend all in the list")
     if not as_json:
         click.echo(f"{name}: valid, {len(wanted.n_frames)} outputs for '{wanted.protocol}'")
+
+
+def _views(
+    submission: Submission, data: ProtocolData, sheet: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return how each output lies on its template, and what is wrong; draw it where asked."""
+    from mebench import settings
+    from mebench.errors import SubmissionError
+    from mebench.io.frames import write_png
+    from mebench.report.view_sheet import Lying, view_sheet
+    from mebench.scoring import outputs_of
+    from mebench.submission.placing import lie_of, misplaced
+
+    views: dict[str, Any] = {}
+    problems: list[str] = []
+    drawn: list[Lying] = []
+    for pair in outputs_of(submission, data):
+        try:
+            frames = submission.frames(pair)
+            placed = lie_of(submission, pair, frames, data, settings.cache_folder())
+        except SubmissionError as error:
+            problems.append(str(error))
+            continue
+        views[pair.key] = placed.view.row()
+        problems += misplaced(submission, pair, placed)
+        drawn.append(Lying(placed.face.image, frames[0], placed.face.landmarks))
+    if sheet is not None and drawn:
+        write_png(sheet, view_sheet(drawn))
+    return views, problems
+
+
+def _lie(key: str, row: dict[str, Any]) -> str:
+    width, height = row["size"]
+    return (
+        f"{key}: {width}x{height}, {row['found']}, scale {row['scale']:g}, "
+        f"rotation {row['rotation']:g} degrees, correlation {row['correlation']:.3f}, "
+        f"{row['seen']:.0%} of the face seen"
+    )
 
 
 @submission.command()
@@ -180,19 +238,24 @@ def pack(folder: Path, out: Path) -> None:
 
 
 def _requirement(protocol: str, data: tuple[str, ...]) -> Requirement:
-    from mebench import scoring, settings
+    from mebench import scoring
+
+    return scoring.requirement_of(_opened(protocol, data))
+
+
+def _opened(protocol: str, data: tuple[str, ...]) -> ProtocolData:
+    from mebench import settings
     from mebench.protocol.opening import open_protocol
     from mebench.protocol.spec import load_protocol
 
     spec = load_protocol(protocol)
-    opened = open_protocol(
+    return open_protocol(
         spec,
         data_roots(data, spec.sources),
         cache=settings.cache_folder(),
         jobs=job_count(None),
         progress=console_progress(),
     )
-    return scoring.requirement_of(opened)
 
 
 def _manifest(protocol: str, about: dict[str, Any]) -> Manifest:

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from mebench.types import ActionUnit, Face, FaceClip, Frames, Pair, Reference
+import numpy as np
+from numpy.typing import NDArray
+
+from mebench.types import ActionUnit, Face, FaceClip, Frames, Image, Pair, Reference
 
 Level = Literal["clip", "set"]
 
@@ -45,8 +48,29 @@ class MetricInfo:
 
 
 @dataclass(frozen=True)
+class OwnView:
+    """What a metric must know of an output that is not drawn as mebench aligns its template.
+
+    Attributes:
+        seen: (H, W) bool, pixels of the output that lie inside the template's picture.
+        unit: pixels of the aligned view for one of the output, so that lengths compare.
+        aligned: (T, S, S, 3), the output's frames in the aligned view; what they do not show is the
+            template's.
+        reference: the right answer in the aligned view, or None.
+    """
+
+    seen: NDArray[np.bool_]
+    unit: float
+    aligned: Sequence[Image]
+    reference: Frames | None = None
+
+
+@dataclass(frozen=True)
 class Case:
-    """All that a metric may look at for one pair; every image is (H, W, 3) uint8 of one size.
+    """All that a metric may look at for one pair; images are (H, W, 3) uint8.
+
+    Generated frames, template and reference are in the output's view and of one size. Motion is
+    measured on the output's own pixels; pictures are compared where the template has pixels.
 
     Attributes:
         pair: which output this is.
@@ -56,6 +80,7 @@ class Case:
         reference: the right answer, or None.
         labels: FACS labels of the driving clip.
         method: id of the method that made the frames, for what was measured outside mebench.
+        own_view: None for an output that is drawn as mebench aligns the template.
     """
 
     pair: Pair
@@ -65,6 +90,38 @@ class Case:
     reference: Reference | None = None
     labels: tuple[ActionUnit, ...] = ()
     method: str = ""
+    own_view: OwnView | None = None
+
+    @property
+    def unit(self) -> float:
+        """Pixels of the aligned view for one of the output."""
+        return 1.0 if self.own_view is None else self.own_view.unit
+
+    @property
+    def seen(self) -> NDArray[np.bool_] | None:
+        """Pixels of the output inside the template's picture, None when all are."""
+        if self.own_view is None or self.own_view.seen.all():
+            return None
+        return self.own_view.seen
+
+    @property
+    def aligned(self) -> Sequence[Image]:
+        """The generated frames in the aligned view."""
+        return list(self.generated) if self.own_view is None else self.own_view.aligned
+
+    @property
+    def aligned_reference(self) -> Frames | None:
+        """The right answer in the aligned view."""
+        if self.own_view is not None:
+            return self.own_view.reference
+        return None if self.reference is None else self.reference.frames
+
+    def within(self, frames: Frames, target: Frames) -> Frames:
+        """Return frames (N, H, W, 3) that equal `target` where the template has no pixels."""
+        seen = self.seen
+        if seen is None:
+            return frames
+        return np.where(seen[None, ..., None], frames, target).astype(np.uint8)
 
 
 @dataclass(frozen=True)

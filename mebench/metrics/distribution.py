@@ -143,8 +143,9 @@ class Distribution(Metric):
         """Return the features of the frames looked at on both sides."""
         apex = case.driving.apex_index
         wanted = sample_indices(len(case.generated), self.frames, apex)
-        generated = [np.asarray(case.generated[t]) for t in wanted]
-        side = case.reference.frames if case.reference is not None else case.driving.frames
+        aligned, answer = case.aligned, case.aligned_reference
+        generated = [np.asarray(aligned[t]) for t in wanted]
+        side = answer if answer is not None else case.driving.frames
         reference = [np.asarray(side[t]) for t in sample_indices(len(side), self.frames, apex)]
         lacking = self._lacking(generated, reference)
         if lacking:

@@ -93,7 +93,7 @@ class LandmarkDistance(Metric):
                 side.append(found)
         distance = landmark_distance(np.stack(ours), np.stack(theirs))
         iod_px = IOD / float(np.sqrt(np.linalg.det(canonical_transform(points)[:, :2])))
-        return {"akd_px": distance, "akd_iod": 100.0 * distance / iod_px}
+        return {"akd_px": case.unit * distance, "akd_iod": 100.0 * distance / iod_px}
 
     def clip_values(self, described: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the values of one case."""

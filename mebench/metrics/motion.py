@@ -37,10 +37,10 @@ class MotionError:
     """What `TrueMotion` keeps of one case.
 
     Attributes:
-        epe_px: mean end-point error against the true flow, pixels of the generated frames, or None.
+        epe_px: mean end-point error against the true flow, pixels of the aligned view, or None.
         true_px: mean true displacement over the same pixels and frames: what a still copy scores.
         per_frame: (T,) that mean error a frame, NaN where nothing moves.
-        iod_px: inter-ocular distance, pixels of the generated frames.
+        iod_px: inter-ocular distance, pixels of the aligned view.
         curve_rmse: RMS difference of the AU curves of generated and reference frames, IOD, or None.
         seen_epe_px: mean end-point error against the flow measured on the reference frames, or
             None.
@@ -122,7 +122,7 @@ class TrueMotion(RegionalMetric):
     """End-point error of the generated clip's measured motion, against two answers.
 
     Formula: u is the flow from frame 0 to t, measured in the canonical frame (IOD 96 px), head
-    motion removed, refined pixel by pixel, smoothed over time, in pixels of the generated frames.
+    motion removed, refined pixel by pixel, smoothed over time, in pixels of the aligned view.
     u reference is measured alike on the reference frames; u true is the known flow, head motion
     removed alike. Moving pixels lie in the eroded face hull and move, in the answer, by more than
     10 % of the clip's peak in that frame.
@@ -173,9 +173,13 @@ class TrueMotion(RegionalMetric):
             x, y = pixels.T
             truth = reference.flow[:length][:, y, x].astype(np.float64)
             truth = remove_head(truth, pixels.astype(np.float64), weights, iod_px)
-        true_epe, true_size, frames = _error(measured, truth)
-        seen_epe, seen_size, _ = _error(measured, seen)
-        return MotionError(true_epe, true_size, frames, iod_px, rmse, seen_epe, seen_size)
+        # Lengths are told in aligned pixels, so that views of any size share a column.
+        unit = case.unit
+        true_epe, true_size, frames = _error(
+            unit * measured, None if truth is None else unit * truth
+        )
+        seen_epe, seen_size, _ = _error(unit * measured, unit * seen)
+        return MotionError(true_epe, true_size, frames, unit * iod_px, rmse, seen_epe, seen_size)
 
     def _motion(
         self, frames: Frames, landmarks: Points, fps: float, pixels: NDArray[np.int64], keep: bool

@@ -102,7 +102,8 @@ class Perceptual(Metric):
             target = case.reference.frames[indices]
         else:
             target = case.template.image[None]
-        found = lpips_distances(generated[indices], target, self._network())
+        shown = case.within(generated[indices], np.asarray(target))
+        found = lpips_distances(shown, target, self._network())
         at_apex: Value = Missing("the apex of the driving clip is not known or not in the clip")
         if case.reference is None:
             at_apex = Missing("the protocol has no reference frames")

@@ -17,6 +17,8 @@ from mebench.types import Frames, Image
 
 PSNR_CAP_DB = 100.0
 """What equal frames get; at 256 x 256, two of 196608 values off by one are 98 dB."""
+Mask = NDArray[np.bool_]
+
 _RADIUS = 5
 _SIGMA = 1.5
 _C1 = np.float32((0.01 * 255) ** 2)
@@ -25,31 +27,35 @@ _NO_REFERENCE = "the protocol has no reference frames"
 _NO_APEX = "the apex of the driving clip is not known or not in the clip"
 
 
-def psnr_db(frames: Frames, other: Frames) -> float:
+def psnr_db(frames: Frames, other: Frames, seen: Mask | None = None) -> float:
     """Return the peak signal-to-noise ratio over all frames together.
 
     The squared error is averaged over the clip before the logarithm, so that frames which are equal
     (frame 0 of a reconstruction) do not make it infinite; equal clips get the cap.
 
-    Shapes: frames, other (T, H, W, 3) uint8.
+    Shapes: frames, other (T, H, W, 3) uint8; seen (H, W), the pixels that count, None for all.
     Units: dB.
     Range: up to 100, higher is better.
     """
     total = 0.0
     for a, b in zip(frames, other, strict=True):
         difference = a.astype(np.int32) - b.astype(np.int32)
+        if seen is not None:
+            difference = difference[seen]
         total += float(np.sum(difference * difference, dtype=np.int64))
     if total == 0.0:
         return PSNR_CAP_DB
-    return min(PSNR_CAP_DB, 10.0 * float(np.log10(255.0**2 * frames.size / total)))
+    size = frames.size if seen is None else len(frames) * int(seen.sum()) * frames.shape[-1]
+    return min(PSNR_CAP_DB, 10.0 * float(np.log10(255.0**2 * size / total)))
 
 
-def ssim(image: Image, other: Image) -> float:
+def ssim(image: Image, other: Image, seen: Mask | None = None) -> float:
     """Return the structural similarity, the mean over pixels and channels.
 
     Gaussian window of 11 pixels, sigma 1.5, population covariance, the border of 5 pixels left out.
 
-    Shapes: image, other (H, W, 3) uint8, both sides at least 11.
+    Shapes: image, other (H, W, 3) uint8, both sides at least 11; seen (H, W), the pixels that
+    count, None for all.
     Range: -1..1, higher is better.
     Source: Wang et al., Image quality assessment, IEEE TIP 2004, equation 13.
     """
@@ -64,7 +70,10 @@ def ssim(image: Image, other: Image) -> float:
     top = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
     bottom = (mean_x * mean_x + mean_y * mean_y + _C1) * (variances + _C2)
     inside = slice(_RADIUS, -_RADIUS)
-    return float(np.mean((top / bottom)[inside, inside], dtype=np.float64))
+    values = (top / bottom)[inside, inside]
+    if seen is not None:
+        values = values[seen[inside, inside]]
+    return float(np.mean(values, dtype=np.float64))
 
 
 def _kernel() -> NDArray[np.float32]:
@@ -134,11 +143,11 @@ class Pixel(Metric):
 
     def describe(self, case: Case) -> PixelValues:
         """Return the values of the case and of each frame."""
-        generated, template = case.generated, case.template.image
+        generated, template, seen = case.generated, case.template.image, case.seen
         sampled = sample_indices(len(generated), 3, case.driving.apex_index)
         values: dict[str, Value] = {
-            "onset_fidelity": ssim(generated[0], template),
-            "ssim_template": float(np.mean([ssim(generated[t], template) for t in sampled])),
+            "onset_fidelity": ssim(generated[0], template, seen),
+            "ssim_template": float(np.mean([ssim(generated[t], template, seen) for t in sampled])),
         }
         keys = ("psnr_db", "ssim", "psnr_apex_db", "ssim_apex")
         if case.reference is None:
@@ -148,12 +157,12 @@ class Pixel(Metric):
         # The validator lets a clip be two frames longer or shorter than its reference.
         length = min(len(generated), len(case.reference.frames))
         ours, right = generated[:length], case.reference.frames[:length]
-        alike = np.array([ssim(a, b) for a, b in zip(ours, right, strict=True)])
-        signal = np.array([psnr_db(ours[t : t + 1], right[t : t + 1]) for t in range(length)])
+        alike = np.array([ssim(a, b, seen) for a, b in zip(ours, right, strict=True)])
+        signal = np.array([psnr_db(ours[t : t + 1], right[t : t + 1], seen) for t in range(length)])
         apex = case.driving.apex_index
         known = apex is not None and apex < length
         at_apex = (float(signal[apex]), float(alike[apex])) if known else (Missing(_NO_APEX),) * 2
-        whole = (psnr_db(ours, right), float(alike.mean()))
+        whole = (psnr_db(ours, right, seen), float(alike.mean()))
         values.update(zip(keys, (*whole, *at_apex), strict=True))
         return PixelValues(values, alike, signal)
 

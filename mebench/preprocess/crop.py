@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ _MIN_IOD_PX = 8.0
 _MAX_SUPERSAMPLING = 8
 
 Matrix = NDArray[np.float64]
+Shape = tuple[int, int]
+"""Height and width, pixels."""
 
 
 def alignment(landmarks: Points, size: int) -> Matrix:
@@ -51,18 +54,18 @@ def alignment(landmarks: Points, size: int) -> Matrix:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def align_image(image: Image, to_source: Matrix, size: int) -> Image:
+def align_image(image: Image, to_source: Matrix, size: int | Shape) -> Image:
     """Return the aligned crop of one image, averaged when shrinking, its border repeated.
 
-    Shapes: image (H, W, 3) uint8; result (size, size, 3) uint8.
+    Shapes: image (H, W, 3) uint8; result (h, w, 3) uint8, square where `size` is a number.
     """
-    return _resample(image, to_source, size).astype(np.uint8, copy=False)
+    return resample(image, to_source, _shape(size)).astype(np.uint8, copy=False)
 
 
-def align_frames(frames: Frames | Iterable[Image], to_source: Matrix, size: int) -> Frames:
+def align_frames(frames: Frames | Iterable[Image], to_source: Matrix, size: int | Shape) -> Frames:
     """Return the aligned crops of the frames of a clip, all with the same map.
 
-    Shapes: frames (T, H, W, 3) uint8; result (T, size, size, 3) uint8.
+    Shapes: frames (T, H, W, 3) uint8; result (T, h, w, 3) uint8, square where `size` is a number.
     """
     return np.stack([align_image(np.asarray(frame), to_source, size) for frame in frames])
 
@@ -77,15 +80,16 @@ def align_points(points: NDArray[np.floating], to_source: Matrix) -> NDArray[np.
     return moved
 
 
-def align_flow(flow: Flow, to_source: Matrix, size: int) -> Flow:
+def align_flow(flow: Flow, to_source: Matrix, size: int | Shape) -> Flow:
     """Return a displacement field of the recording on the aligned grid, in aligned pixels.
 
-    Shapes: flow (T, H, W, 2) or (H, W, 2); result (T, size, size, 2) or (size, size, 2) float32.
+    Shapes: flow (T, H, W, 2) or (H, W, 2); result (T, h, w, 2) or (h, w, 2) float32, square where
+    `size` is a number.
     """
     if flow.ndim == 4:
         return np.stack([align_flow(one, to_source, size) for one in flow])
     inverse = np.linalg.inv(to_source[:, :2])
-    sampled = _resample(np.asarray(flow, np.float32), to_source, size)
+    sampled = resample(np.asarray(flow, np.float32), to_source, _shape(size))
     return np.ascontiguousarray(sampled @ inverse.T.astype(np.float32))
 
 
@@ -122,7 +126,18 @@ def to_gray(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(luma[..., None], 3, axis=-1)
 
 
-def _resample(image: NDArray[np.generic], to_source: Matrix, size: int) -> NDArray[np.generic]:
+def _shape(size: int | Shape) -> Shape:
+    return (size, size) if isinstance(size, int) else size
+
+
+def resample(
+    image: NDArray[Any], to_source: Matrix, shape: tuple[int, int], *, border: int | None = None
+) -> NDArray[Any]:
+    """Return an image under an affine map, averaged when shrinking, bicubic when enlarging.
+
+    Shapes: image (H, W, ...); to_source (2, 3), result pixels to image pixels; shape (h, w).
+    Outside the image its border is repeated, or everything is `border`.
+    """
     import cv2
 
     scale = math.sqrt(abs(float(np.linalg.det(to_source[:, :2]))))
@@ -134,22 +149,22 @@ def _resample(image: NDArray[np.generic], to_source: Matrix, size: int) -> NDArr
     centre = 0.5 / fine - 0.5
     steps = np.array([[1 / fine, 0, centre], [0, 1 / fine, centre], [0, 0, 1]])
     enlarging = scale < 1 and image.dtype == np.uint8
+    height, width = shape
     warped = cv2.warpAffine(
         np.ascontiguousarray(image),
         matrix @ steps,
-        (size * fine, size * fine),
+        (width * fine, height * fine),
         flags=(cv2.INTER_CUBIC if enlarging else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT,
+        borderValue=border or 0,
     )
     if fine > 1:
-        warped = cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
-    result: NDArray[np.generic] = warped
+        warped = cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA)
+    result: NDArray[Any] = warped
     return result
 
 
-def _shrink(
-    image: NDArray[np.generic], matrix: Matrix, factor: int
-) -> tuple[NDArray[np.generic], Matrix]:
+def _shrink(image: NDArray[Any], matrix: Matrix, factor: int) -> tuple[NDArray[Any], Matrix]:
     """Average blocks of a very large image first; pixel centres move by half a block."""
     import cv2
 

@@ -9,6 +9,7 @@ from mebench.errors import UsageError
 from mebench.protocol.pictures import TemplatePictures
 from mebench.protocol.spec import Protocol
 from mebench.types import Face, FaceClip, Pair, Picture, Reference
+from mebench.views.view import View
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class ProtocolData:
         """Return a template as it is handed out, in its own pixels."""
         read = self.pictures or TemplatePictures(faces=self.templates)
         return read(template)
+
+    def answer(self, pair: Pair, view: View) -> Reference | None:
+        """Return the right answer of a pair in an output's view, or None."""
+        in_view = getattr(self.reference, "in_view", None)
+        if view.aligned or in_view is None:
+            return self.reference(pair)
+        found: Reference | None = in_view(pair, view)
+        return found
 
     @property
     def train(self) -> Sequence[FaceClip]:

@@ -18,6 +18,10 @@ from mebench.protocol.splits import natural, pairs_of, test_sets
 from mebench.types import Clip, Face, FaceClip, Pair, Progress, Reference, SilentProgress
 
 _SYNTH_PARTS = ("casme2", "samm", "smic")
+_Answers = Callable[
+    [Mapping[str, FaceClip], Mapping[str, Clip]], Callable[[Pair], Reference | None]
+]
+"""Makes who knows the right answers, of driving clips and recordings by key."""
 
 
 @dataclass(frozen=True)
@@ -165,10 +169,10 @@ def _given_faces(
     return found
 
 
-def _reference_of(
-    protocol: Protocol,
-) -> Callable[[Mapping[str, FaceClip]], Callable[[Pair], Reference | None]]:
-    return SelfReference if protocol.reference == "driving" else lambda driving: no_reference
+def _reference_of(protocol: Protocol) -> _Answers:
+    if protocol.reference == "driving":
+        return SelfReference
+    return lambda driving, recordings: no_reference
 
 
 def _assemble(
@@ -177,7 +181,7 @@ def _assemble(
     clips: Sequence[FaceClip],
     more: Sequence[FaceClip],
     faces: Mapping[str, tuple[Face, PictureFile]],
-    reference: Callable[[Mapping[str, FaceClip]], Callable[[Pair], Reference | None]],
+    reference: _Answers,
 ) -> ProtocolData:
     """Split prepared clips into folds, and give each driving clip its templates."""
     from mebench.datasets.index import index_digest
@@ -218,7 +222,7 @@ def _assemble(
         index_digest=index_digest(listed),
         n_clips=len(listed),
         n_subjects=len({clip.subject for clip in (*clips, *more)}),
-        reference=reference(driving),
+        reference=reference(driving, recordings),
         pictures=TemplatePictures({name: file for name, (_, file) in faces.items()}, shown),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -244,7 +248,9 @@ def _synthetic(protocol: Protocol, root: Path, work: _Preparation) -> ProtocolDa
             f"mebench data synth --out {root} --preset {protocol.synth.preset}"
         ) from error
 
-    def truth(driving: Mapping[str, FaceClip]) -> Callable[[Pair], Reference | None]:
+    def truth(
+        driving: Mapping[str, FaceClip], _: Mapping[str, Clip]
+    ) -> Callable[[Pair], Reference | None]:
         first = _first_clips(driving.values())
         return SynthReference(
             root,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from mebench.environment import code_digest
 from mebench.errors import DatasetError
+from mebench.preprocess.crop import resample
 from mebench.spec import digest
-from mebench.types import FaceClip, Frames, Pair, Reference
+from mebench.types import Clip, FaceClip, Frames, Pair, Reference
+from mebench.views.view import View
 
 if TYPE_CHECKING:
     from mebench.synthme.truth import Truth
@@ -29,15 +31,24 @@ class SelfReference:
     """The driving clip itself: the template is its own first frame."""
 
     driving: Mapping[str, FaceClip]
+    recordings: Mapping[str, Clip] = field(default_factory=dict)
 
     def __call__(self, pair: Pair) -> Reference:
         """Return the driving clip's frames."""
         return Reference(frames=self.driving[pair.driving].frames)
 
+    def in_view(self, pair: Pair, view: View) -> Reference:
+        """Return the recording's frames in a view of its frame 0."""
+        frames = self.recordings[pair.driving].frames()
+        return Reference(np.stack([resample(f, view.to_picture, view.shape) for f in frames]))
+
 
 @dataclass(frozen=True)
 class SynthReference:
-    """Renders, aligns and caches the true answer of a pair; picklable for worker processes."""
+    """Renders, aligns and caches the true answer of a pair; picklable for worker processes.
+
+    Also in an output's own view, from the rendering and not from its aligned form.
+    """
 
     root: Path
     template_keys: Mapping[str, str]
@@ -47,23 +58,29 @@ class SynthReference:
 
     def __call__(self, pair: Pair) -> Reference:
         """Return the rendered truth in the template's alignment."""
+        return self._drawn(pair, self.to_source[pair.template], (self.size, self.size))
+
+    def in_view(self, pair: Pair, view: View) -> Reference:
+        """Return the rendered truth in a view of the template's recording."""
+        return self._drawn(pair, view.to_picture, view.shape)
+
+    def _drawn(self, pair: Pair, matrix: NDArray[np.float64], shape: tuple[int, int]) -> Reference:
         from mebench.preprocess.crop import align_flow, align_frames, align_points
         from mebench.synthme.export import STAMP
 
         truth = _truth(self.root, (self.root / STAMP).stat().st_mtime_ns)
         key = self.template_keys[pair.template]
         code = code_digest("synthme", "preprocess")
-        name = digest([truth.digest, key, pair.driving, self.size, code])
+        name = digest([truth.digest, key, pair.driving, shape, matrix.tolist(), code])
         folder = self.cache / "references" / name
         if not folder.is_dir():
             raw = truth.reference(key, pair.driving)
-            matrix = self.to_source[pair.template]
             if raw.flow is None or raw.landmarks is None or raw.au_curves is None:
                 raise DatasetError(f"{self.root}: truth of {pair.key} is incomplete; make it again")
             _store_reference(
                 folder,
-                align_frames(raw.frames, matrix, self.size),
-                align_flow(raw.flow, matrix, self.size),
+                align_frames(raw.frames, matrix, shape),
+                align_flow(raw.flow, matrix, shape),
                 np.stack([align_points(points, matrix) for points in raw.landmarks]),
                 raw.au_curves,
                 raw.au_names,

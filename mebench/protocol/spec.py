@@ -30,6 +30,7 @@ class Limits(_Part):
     """What a submission may hold at most."""
 
     max_frames: int = Field(1024, ge=1, le=1024)
+    max_side: int = Field(1024, ge=64, le=1024)
     max_frame_bytes: int = Field(4 << 20, ge=1)
 
 
@@ -64,7 +65,7 @@ class Protocol(_Part):
         composite: only the clips of this composite, such as ``megc2019``, with its classes.
         train_on: more data sets to learn from, without the subjects of the driving clips.
         synth: export the ``synthme`` data set is made with.
-        size: side of every generated frame, pixels.
+        size: side of an aligned frame, pixels; outputs may be drawn in any view and size.
         colour: colour mode of generated frames.
         allow_gray: whether outputs of one channel are taken where the colour mode is ``rgb``.
         split: who is learnt from and who is generated.
@@ -136,8 +137,10 @@ class Protocol(_Part):
 
     @property
     def digest(self) -> str:
-        """Sha256 of the spec's content, without the rating form."""
-        return digest(self.model_dump(mode="json", exclude={"rating_form"}))
+        """Sha256 of the spec's content, without what changes no value: form and largest side."""
+        content = self.model_dump(mode="json", exclude={"rating_form"})
+        del content["limits"]["max_side"]
+        return digest(content)
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def difference(a: Image, b: Image, gain: float = 5.0) -> Image:
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], side: int = 160) -> Image:
-    """Return rows of images under column labels, each scaled to `side` pixels.
+    """Return rows of images under column labels, each scaled to fit `side` pixels, undistorted.
 
     Shapes: images (H, W, 3); the sheet (rows*(side+gap)+label, columns*(side+gap), 3).
     """
@@ -40,10 +40,13 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], side: 
     for number, row in enumerate(rows):
         top = _LABEL_HEIGHT + number * (side + _GAP)
         for column, image in enumerate(row):
+            tall, wide = image.shape[:2]
+            size = tuple(max(1, round(side * length / max(tall, wide))) for length in (wide, tall))
             scaled = Pillow.fromarray(np.ascontiguousarray(image)).resize(
-                (side, side), Pillow.Resampling.LANCZOS
+                size, Pillow.Resampling.LANCZOS
             )
-            sheet.paste(scaled, (_GAP + column * (side + _GAP), top))
+            left = _GAP + column * (side + _GAP) + (side - size[0]) // 2
+            sheet.paste(scaled, (left, top + (side - size[1]) // 2))
     return np.asarray(sheet)
 
 

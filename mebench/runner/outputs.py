@@ -84,8 +84,9 @@ def write_outputs(
 
 
 def close(folder: Path, data: ProtocolData, made_by: Method) -> None:
-    """Write the manifest, which makes the outputs a submission."""
-    write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by))
+    """Write the manifest, which makes the outputs a submission and says how they are drawn."""
+    manifest = Manifest(protocol=data.protocol.id, method=made_by, view="aligned")
+    write_manifest(folder, manifest)
 
 
 def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:

@@ -1,26 +1,34 @@
-"""The other side of `guard`: decodes strangers' frames where little harm can be done.
+"""The other side of `guard`: works on strangers' pixels where little harm can be done.
 
-Reads orders from its standard input, writes frames to its standard output, and may write no file.
+Reads orders from its standard input, writes frames and fits to its standard output, and may write
+no file.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import pickle
 import struct
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mebench.errors import SubmissionError
 from mebench.submission.decode import Order, decoded
 from mebench.submission.source import Source, open_source
+from mebench.submission.work import FitOrder
 
-READY, FRAME, DONE, REFUSED = b"R", b"F", b"D", b"X"
+if TYPE_CHECKING:
+    from mebench.views.fit import Fit
+
+READY, SHAPE, FRAME, FITTED, DONE, REFUSED = b"R", b"S", b"F", b"V", b"D", b"X"
 LENGTH = struct.Struct("<I")
+SIDES = struct.Struct("<II")
 _OPEN_FILES = 64
 _UNKNOWN_MEMORY = 4 << 30
 
@@ -41,13 +49,16 @@ def main() -> None:
             return
         limiter.set(memory, cpu)
         try:
-            _answer(answers, held, order)
+            if isinstance(order, FitOrder):
+                _answer_fit(answers, limiter, order, (memory, cpu))
+            else:
+                _answer(answers, held, order)
         except SubmissionError as error:
             _refuse(answers, str(error))
         except MemoryError:
-            _refuse(answers, f"{_where(order)}: decoding takes more than {memory >> 20} MiB")
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises refuses one clip
-            _refuse(answers, f"{_where(order)}: cannot be decoded ({type(error).__name__})")
+            _refuse(answers, f"{_where(order)}: {order.work} takes more than {memory >> 20} MiB")
+        except Exception as error:  # noqa: BLE001 - whatever a library raises refuses one clip
+            _refuse(answers, f"{_where(order)}: {order.work} failed ({type(error).__name__})")
         answers.flush()
 
 
@@ -67,10 +78,25 @@ class _Held:
 
 
 def _answer(answers: BinaryIO, held: _Held, order: Order) -> None:
-    for frame in decoded(held.source(Path(order.path)), order):
+    for number, frame in enumerate(decoded(held.source(Path(order.path)), order)):
+        if number == 0:
+            answers.write(SHAPE + SIDES.pack(*frame.shape[:2]))
         answers.write(FRAME)
         answers.write(frame.tobytes())
     answers.write(DONE)
+
+
+def _answer_fit(
+    answers: BinaryIO, limiter: _Limiter, order: FitOrder, bounds: tuple[int, int]
+) -> None:
+    limiter.load()
+    limiter.set(*bounds)
+    data = json.dumps(_plain(order.run())).encode("ascii")
+    answers.write(FITTED + LENGTH.pack(len(data)) + data + DONE)
+
+
+def _plain(found: Fit) -> dict[str, Any]:
+    return {**asdict(found), "to_picture": found.to_picture.tolist()}
 
 
 def _refuse(answers: BinaryIO, message: str) -> None:
@@ -78,7 +104,7 @@ def _refuse(answers: BinaryIO, message: str) -> None:
     answers.write(REFUSED + LENGTH.pack(len(data)) + data)
 
 
-def _where(order: Order) -> str:
+def _where(order: Order | FitOrder) -> str:
     return f"{Path(order.path).name}/frames/{order.key}"
 
 
@@ -91,11 +117,25 @@ class _Limiter:
         Image.preinit()  # no module is looked for once files are out of reach
         self._resource: Any = None
         self._before = _address_space()
+        self._loaded = False
         with contextlib.suppress(ImportError):
             self._resource = importlib.import_module("resource")
         self._lower("RLIMIT_CORE", 0)
         self._lower("RLIMIT_FSIZE", 0)
         self._lower("RLIMIT_NOFILE", _OPEN_FILES)
+
+    def load(self) -> None:
+        """Load, once, the libraries that a fit needs, which count as the idle process's own."""
+        if self._loaded:
+            return
+        self._loaded = True
+        self._lower("RLIMIT_AS", sys.maxsize)
+        import cv2
+
+        import mebench.views.fit  # noqa: F401 - that no order pays for it
+
+        cv2.setNumThreads(1)
+        self._before = _address_space()
 
     def set(self, memory: int, cpu: int) -> None:
         """Allow `memory` bytes and `cpu` seconds more than this process took so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mebench.errors import SubmissionError
 from mebench.submission.png import decode_png
@@ -20,7 +21,7 @@ class Order:
         key: ``template/driving``.
         wanted: number of frames.
         tolerance: frames by which it may be longer or shorter.
-        size: side of a frame, pixels.
+        max_side: largest side of a frame, pixels.
         allow_gray: whether one-channel PNGs are accepted.
         max_frame_bytes: of one PNG.
     """
@@ -29,9 +30,10 @@ class Order:
     key: str
     wanted: int
     tolerance: int
-    size: int
+    max_side: int
     allow_gray: bool
     max_frame_bytes: int
+    work: ClassVar[str] = "decoding"
 
     @property
     def longest(self) -> int:
@@ -40,12 +42,13 @@ class Order:
 
 
 def decoded(source: Source, order: Order) -> Iterator[Image]:
-    """Yield the frames (size, size, 3) of an output.
+    """Yield the frames (H, W, 3) of an output, all of one size.
 
     Raises:
         SubmissionError: for a frame that is missing, damaged, or of another kind or size.
     """
     held = set(source.names())
+    shape: tuple[int, int] | None = None
     for number in range(order.longest):
         name = f"frames/{order.key}/{number:05d}.png"
         where = f"{source.label}/{name}"
@@ -54,4 +57,8 @@ def decoded(source: Source, order: Order) -> Iterator[Image]:
                 return
             raise SubmissionError(f"{where}: missing; the submission changed while it was read")
         data = source.read(name, order.max_frame_bytes)
-        yield decode_png(data, where, size=order.size, allow_gray=order.allow_gray)
+        frame = decode_png(
+            data, where, allow_gray=order.allow_gray, shape=shape, max_side=order.max_side
+        )
+        shape = (frame.shape[0], frame.shape[1])
+        yield frame

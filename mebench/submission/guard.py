@@ -1,4 +1,4 @@
-"""Decodes strangers' frames in a child process with limits on memory, CPU and wall time per clip.
+"""Works on strangers' pixels in a child process with limits on memory, CPU and wall time per clip.
 
 One child a submission and process: it is started at the first clip and again after it was killed.
 """
@@ -7,25 +7,45 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
 
 import numpy as np
 
 from mebench.errors import MebenchError, SubmissionError
-from mebench.submission.child import DONE, FRAME, LENGTH, READY, REFUSED
+from mebench.submission.child import (
+    DONE,
+    FITTED,
+    FRAME,
+    LENGTH,
+    READY,
+    REFUSED,
+    SHAPE,
+    SIDES,
+)
 from mebench.submission.decode import Order
+from mebench.submission.png import MIN_SIDE
 from mebench.submission.text import plain
+from mebench.submission.work import FitOrder
 from mebench.types import Frames
 
+if TYPE_CHECKING:
+    from mebench.views.fit import Fit
+
+Answer = TypeVar("Answer")
 _START_SECONDS = 120.0
 _LONGEST_MESSAGE = 1 << 16
+_MOST_BYTES = 1 << 30
+"""Decoded frames of one output that this process will hold."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +83,17 @@ class Guard:
         Raises:
             SubmissionError: as `decoded`, and when the child broke a limit or died.
         """
+        return self._asked(order, partial(self._read_frames, order))
+
+    def fit(self, order: FitOrder) -> Fit:
+        """Return where an output's frame 0 lies on its template.
+
+        Raises:
+            SubmissionError: when the child broke a limit or died.
+        """
+        return self._asked(order, self._read_fit)
+
+    def _asked(self, order: Order | FitOrder, answer: Callable[[IO[bytes]], Answer]) -> Answer:
         with self._lock:
             if self._path != order.path or (self._child and self._child.poll() is not None):
                 self.close()
@@ -73,12 +104,17 @@ class Guard:
             timer = threading.Timer(self.bounds.wall_seconds, _kill, (child, late))
             timer.start()
             try:
-                return self._ask(child, order)
+                bounds = self.bounds
+                commands = _pipe(child.stdin)
+                pickle.dump((order, bounds.memory_bytes, bounds.cpu_seconds), commands)
+                commands.flush()
+                return answer(_pipe(child.stdout))
             except SubmissionError:
                 raise
             except (EOFError, OSError) as error:
                 self.close()
-                raise SubmissionError(plain(f"{where}: {self._why(late, child)}")) from error
+                why = self._why(order.work, late, child)
+                raise SubmissionError(plain(f"{where}: {why}")) from error
             except BaseException:
                 # Half an answer may be left in the pipe.
                 self.close()
@@ -124,37 +160,69 @@ class Guard:
             )
         return child
 
-    def _ask(self, child: subprocess.Popen[bytes], order: Order) -> Frames:
-        commands, answers = _pipe(child.stdin), _pipe(child.stdout)
-        bounds = self.bounds
-        pickle.dump((order, bounds.memory_bytes, bounds.cpu_seconds), commands)
-        commands.flush()
-        frames = np.empty((order.longest, order.size, order.size, 3), np.uint8)
+    def _read_frames(self, order: Order, answers: IO[bytes]) -> Frames:
+        frames = np.empty((0, 0, 0, 3), np.uint8)
         count = 0
         while (kind := _read(answers, 1)) != DONE:
-            if kind == REFUSED:
-                (length,) = LENGTH.unpack(_read(answers, LENGTH.size))
-                message = _read(answers, min(length, _LONGEST_MESSAGE))
-                raise SubmissionError(plain(message.decode("utf-8", "replace")))
-            if kind != FRAME or count == order.longest:
-                raise EOFError("the child answers what was not asked")
-            _fill(answers, memoryview(frames[count]).cast("B"))
-            count += 1
+            if kind == SHAPE and not len(frames):
+                frames = self._room(order, SIDES.unpack(_read(answers, SIDES.size)))
+            elif kind == FRAME and count < len(frames):
+                _fill(answers, memoryview(frames[count]).cast("B"))
+                count += 1
+            else:
+                _refused(kind, answers)
         if count < max(1, order.wanted - order.tolerance):
             raise EOFError("the child answers with too few frames")
         return frames[:count]
 
-    def _why(self, late: threading.Event, child: subprocess.Popen[bytes]) -> str:
+    def _room(self, order: Order, sides: tuple[int, int]) -> Frames:
+        """Return space for the frames; the child's word on their size is not taken for granted."""
+        if not all(MIN_SIDE <= side <= order.max_side for side in sides):
+            raise EOFError("the child answers with a size that is not allowed")
+        if order.longest * sides[0] * sides[1] * 3 > _MOST_BYTES:
+            self.close()
+            raise SubmissionError(
+                f"{Path(order.path).name}/frames/{order.key}: {order.wanted} frames of "
+                f"{sides[1]}x{sides[0]} pixels take more than {_MOST_BYTES >> 20} MiB; "
+                "draw it smaller"
+            )
+        return np.empty((order.longest, *sides, 3), np.uint8)
+
+    def _read_fit(self, answers: IO[bytes]) -> Fit:
+        from mebench.views.fit import fit_from
+
+        kind = _read(answers, 1)
+        if kind != FITTED:
+            _refused(kind, answers)
+        (length,) = LENGTH.unpack(_read(answers, LENGTH.size))
+        data = _read(answers, min(length, _LONGEST_MESSAGE))
+        if _read(answers, 1) != DONE:
+            raise EOFError("the child answers what was not asked")
+        try:
+            return fit_from(json.loads(data))
+        except (ValueError, TypeError, KeyError) as error:
+            raise EOFError("the child answers with no fit") from error
+
+    def _why(self, work: str, late: threading.Event, child: subprocess.Popen[bytes]) -> str:
         if late.is_set():
             return (
-                f"decoding took longer than {self.bounds.wall_seconds:g} s and was stopped; "
+                f"{work} took longer than {self.bounds.wall_seconds:g} s and was stopped; "
                 "write its frames as plain PNG again"
             )
         return (
-            f"decoding was killed (exit {child.returncode}; at most "
+            f"{work} was killed (exit {child.returncode}; at most "
             f"{self.bounds.memory_bytes >> 20} MiB and {self.bounds.cpu_seconds} s of CPU); "
             "write its frames as plain PNG again"
         )
+
+
+def guarded_fit(order: FitOrder) -> Fit:
+    """Return where an output's frame 0 lies on its template, found in this process's own child.
+
+    Raises:
+        SubmissionError: as `Guard.fit`.
+    """
+    return _own().fit(order)
 
 
 def guarded_frames(order: Order) -> Frames:
@@ -187,6 +255,15 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise EOFError("no pipe")
     return pipe
+
+
+def _refused(kind: bytes, answers: IO[bytes]) -> NoReturn:
+    """Raise what the child says of an order that it refused."""
+    if kind != REFUSED:
+        raise EOFError("the child answers what was not asked")
+    (length,) = LENGTH.unpack(_read(answers, LENGTH.size))
+    message = _read(answers, min(length, _LONGEST_MESSAGE))
+    raise SubmissionError(plain(message.decode("utf-8", "replace")))
 
 
 def _read(pipe: IO[bytes], count: int) -> bytes:

@@ -58,6 +58,8 @@ class Manifest(BaseModel):
         protocol: id of the protocol the frames were made for.
         method: who made them.
         lossy: True when the frames were converted from a lossy form.
+        view: how all outputs lie on their templates, where the team says so: ``aligned`` as mebench
+            prepares a face, ``template`` on the template file's own pixels. None: it is found.
         notes: free text, at most 2000 characters.
     """
 
@@ -66,6 +68,7 @@ class Manifest(BaseModel):
     protocol: str = Field(min_length=1, max_length=130)
     method: Method
     lossy: bool = False
+    view: Literal["aligned", "template"] | None = None
     notes: str = Field("", max_length=2000)
 
     @field_validator("notes", "protocol")

@@ -29,7 +29,10 @@ def write_output(root: Path, pair: Pair, frames: Frames) -> None:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``."""
-    write_json(root / MANIFEST, manifest.model_dump(mode="json", by_alias=True))
+    content = manifest.model_dump(mode="json", by_alias=True)
+    if manifest.view is None:
+        del content["view"]
+    write_json(root / MANIFEST, content)
 
 
 def pack(folder: Path, target: Path) -> int:

@@ -13,21 +13,33 @@ from mebench.types import Image
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB = 0, 2
+MIN_SIDE, MAX_SIDE = 64, 1024
+"""Sides of a frame, pixels; a protocol may allow less than the largest."""
 _ALLOWED = {
     b"IHDR", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"tEXt", b"sBIT",
     b"bKGD",
 }  # fmt: skip
 
 
-def decode_png(data: bytes, where: str, *, size: int, allow_gray: bool) -> Image:
-    """Return the frame (size, size, 3) in an 8-bit RGB PNG; grey is replicated where allowed.
+def decode_png(
+    data: bytes,
+    where: str,
+    *,
+    allow_gray: bool,
+    shape: tuple[int, int] | None = None,
+    max_side: int = MAX_SIDE,
+) -> Image:
+    """Return the frame (H, W, 3) in an 8-bit RGB PNG; grey is replicated where allowed.
+
+    With `shape`, the height and width of the output's first frame, no other size is taken.
 
     Raises:
         SubmissionError: for any other kind, size, or damage; names `where`.
     """
     if not data.startswith(_SIGNATURE):
         raise SubmissionError(f"{where}: not a PNG; convert it with: mebench submission convert")
-    gray = _check_chunks(data, where, size=size, allow_gray=allow_gray)
+    gray, found = _check_chunks(data, where, allow_gray=allow_gray)
+    _check_size(found, shape, max_side, where)
     from PIL import Image as Pillow
 
     try:
@@ -38,8 +50,24 @@ def decode_png(data: bytes, where: str, *, size: int, allow_gray: bool) -> Image
     return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
 
-def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bool:
-    place, gray = len(_SIGNATURE), False
+def _check_size(
+    found: tuple[int, int], shape: tuple[int, int] | None, max_side: int, where: str
+) -> None:
+    height, width = found
+    if shape is not None and found != shape:
+        raise SubmissionError(
+            f"{where}: {width}x{height}, the output's first frame is {shape[1]}x{shape[0]}; "
+            "draw all frames of an output at one size"
+        )
+    if min(found) < MIN_SIDE or max(found) > max_side:
+        raise SubmissionError(
+            f"{where}: {width}x{height}, expected sides of {MIN_SIDE} to {max_side} pixels; "
+            "draw it at another size"
+        )
+
+
+def _check_chunks(data: bytes, where: str, *, allow_gray: bool) -> tuple[bool, tuple[int, int]]:
+    place, gray, shape = len(_SIGNATURE), False, (0, 0)
     kinds: list[bytes] = []
     while place < len(data):
         if place + 12 > len(data):
@@ -57,7 +85,7 @@ def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bo
         if kind == b"tEXt" and body.startswith(b"Raw profile"):
             raise SubmissionError(f"{where}: EXIF in a text chunk; write the frame without it")
         if not kinds:
-            gray = _check_header(kind, body, where, size=size, allow_gray=allow_gray)
+            gray, shape = _check_header(kind, body, where, allow_gray=allow_gray)
         elif kind == b"IHDR" or (kind == b"IDAT" and kind in kinds and kinds[-1] != kind):
             raise SubmissionError(f"{where}: damaged PNG (a part stands twice); write it again")
         kinds.append(kind)
@@ -66,15 +94,15 @@ def _check_chunks(data: bytes, where: str, *, size: int, allow_gray: bool) -> bo
             break
     if not kinds or kinds[-1] != b"IEND" or place != len(data):
         raise SubmissionError(f"{where}: truncated PNG or bytes after its end")
-    return gray
+    return gray, shape
 
 
-def _check_header(kind: bytes, body: bytes, where: str, *, size: int, allow_gray: bool) -> bool:
+def _check_header(
+    kind: bytes, body: bytes, where: str, *, allow_gray: bool
+) -> tuple[bool, tuple[int, int]]:
     if kind != b"IHDR" or len(body) != 13:
         raise SubmissionError(f"{where}: PNG without a header")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
-    if (width, height) != (size, size):
-        raise SubmissionError(f"{where}: {width}x{height}, expected {size}x{size}; resize it")
     names = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
     if depth != 8 or not (colour == _RGB or (colour == _GRAY and allow_gray)):
         raise SubmissionError(
@@ -82,4 +110,4 @@ def _check_header(kind: bytes, body: bytes, where: str, *, size: int, allow_gray
         )
     if interlace:
         raise SubmissionError(f"{where}: interlaced; save it without interlacing")
-    return bool(colour == _GRAY)
+    return bool(colour == _GRAY), (height, width)

@@ -31,7 +31,7 @@ class Requirement:
     Attributes:
         protocol: protocol id.
         n_frames: number of frames by pair.
-        size: side of a frame, pixels.
+        size: side of an aligned frame, pixels; outputs may be of any size.
         allow_gray: whether one-channel PNGs are accepted.
         limits: upper bounds.
         tolerance: frames by which an output may be longer or shorter.
@@ -184,7 +184,7 @@ def _frames(path: Path, pair: Pair, requirement: Requirement, guarded: bool) -> 
         key=pair.key,
         wanted=requirement.n_frames[pair],
         tolerance=requirement.tolerance,
-        size=requirement.size,
+        max_side=requirement.limits.max_side,
         allow_gray=requirement.allow_gray,
         max_frame_bytes=requirement.limits.max_frame_bytes,
     )
