@@ -75,7 +75,6 @@ def requirement_of(data: ProtocolData) -> Requirement:
         protocol=protocol.id,
         n_frames={pair: data.n_frames(pair) for pair in data.pairs},
         size=protocol.size,
-        allow_gray=protocol.allow_gray or protocol.colour == "gray",
         limits=protocol.limits,
         tolerance=protocol.length_tolerance,
     )

@@ -67,7 +67,7 @@ class Protocol(_Part):
         synth: export the ``synthme`` data set is made with.
         size: side of an aligned frame, pixels; outputs may be drawn in any view and size.
         colour: colour mode of generated frames.
-        allow_gray: whether outputs of one channel are taken where the colour mode is ``rgb``.
+        allow_gray: has no effect any more: outputs of one channel are always taken.
         split: who is learnt from and who is generated.
         templates: ``subjects`` (frame 0 of another test subject), ``self`` (frame 0 of the driving
             clip), ``pack`` (the challenge's faces), or ``files``.

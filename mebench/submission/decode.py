@@ -22,7 +22,6 @@ class Order:
         wanted: number of frames.
         tolerance: frames by which it may be longer or shorter.
         max_side: largest side of a frame, pixels.
-        allow_gray: whether one-channel PNGs are accepted.
         max_frame_bytes: of one PNG.
     """
 
@@ -31,7 +30,6 @@ class Order:
     wanted: int
     tolerance: int
     max_side: int
-    allow_gray: bool
     max_frame_bytes: int
     work: ClassVar[str] = "decoding"
 
@@ -57,8 +55,6 @@ def decoded(source: Source, order: Order) -> Iterator[Image]:
                 return
             raise SubmissionError(f"{where}: missing; the submission changed while it was read")
         data = source.read(name, order.max_frame_bytes)
-        frame = decode_png(
-            data, where, allow_gray=order.allow_gray, shape=shape, max_side=order.max_side
-        )
+        frame = decode_png(data, where, shape=shape, max_side=order.max_side)
         shape = (frame.shape[0], frame.shape[1])
         yield frame

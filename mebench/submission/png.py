@@ -25,11 +25,10 @@ def decode_png(
     data: bytes,
     where: str,
     *,
-    allow_gray: bool,
     shape: tuple[int, int] | None = None,
     max_side: int = MAX_SIDE,
 ) -> Image:
-    """Return the frame (H, W, 3) in an 8-bit RGB PNG; grey is replicated where allowed.
+    """Return the frame (H, W, 3) in a PNG of 8 bits, RGB or grey.
 
     With `shape`, the height and width of the output's first frame, no other size is taken.
 
@@ -38,7 +37,7 @@ def decode_png(
     """
     if not data.startswith(_SIGNATURE):
         raise SubmissionError(f"{where}: not a PNG; convert it with: mebench submission convert")
-    gray, found = _check_chunks(data, where, allow_gray=allow_gray)
+    gray, found = _check_chunks(data, where)
     _check_size(found, shape, max_side, where)
     from PIL import Image as Pillow
 
@@ -66,7 +65,7 @@ def _check_size(
         )
 
 
-def _check_chunks(data: bytes, where: str, *, allow_gray: bool) -> tuple[bool, tuple[int, int]]:
+def _check_chunks(data: bytes, where: str) -> tuple[bool, tuple[int, int]]:
     place, gray, shape = len(_SIGNATURE), False, (0, 0)
     kinds: list[bytes] = []
     while place < len(data):
@@ -81,11 +80,13 @@ def _check_chunks(data: bytes, where: str, *, allow_gray: bool) -> tuple[bool, t
             raise SubmissionError(f"{where}: damaged PNG (checksum); write the frame again")
         if kind not in _ALLOWED:
             name = ascii(kind.decode("latin-1"))
-            raise SubmissionError(f"{where}: PNG chunk {name} is not allowed (plain RGB only)")
+            raise SubmissionError(
+                f"{where}: PNG chunk {name} is not allowed (plain RGB or grey only)"
+            )
         if kind == b"tEXt" and body.startswith(b"Raw profile"):
             raise SubmissionError(f"{where}: EXIF in a text chunk; write the frame without it")
         if not kinds:
-            gray, shape = _check_header(kind, body, where, allow_gray=allow_gray)
+            gray, shape = _check_header(kind, body, where)
         elif kind == b"IHDR" or (kind == b"IDAT" and kind in kinds and kinds[-1] != kind):
             raise SubmissionError(f"{where}: damaged PNG (a part stands twice); write it again")
         kinds.append(kind)
@@ -97,16 +98,14 @@ def _check_chunks(data: bytes, where: str, *, allow_gray: bool) -> tuple[bool, t
     return gray, shape
 
 
-def _check_header(
-    kind: bytes, body: bytes, where: str, *, allow_gray: bool
-) -> tuple[bool, tuple[int, int]]:
+def _check_header(kind: bytes, body: bytes, where: str) -> tuple[bool, tuple[int, int]]:
     if kind != b"IHDR" or len(body) != 13:
         raise SubmissionError(f"{where}: PNG without a header")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
     names = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
-    if depth != 8 or not (colour == _RGB or (colour == _GRAY and allow_gray)):
+    if depth != 8 or colour not in (_RGB, _GRAY):
         raise SubmissionError(
-            f"{where}: {depth} bits, {names.get(colour, colour)}; expected 8 bits, RGB"
+            f"{where}: {depth} bits, {names.get(colour, colour)}; expected 8 bits, RGB or grey"
         )
     if interlace:
         raise SubmissionError(f"{where}: interlaced; save it without interlacing")

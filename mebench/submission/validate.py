@@ -32,7 +32,6 @@ class Requirement:
         protocol: protocol id.
         n_frames: number of frames by pair.
         size: side of an aligned frame, pixels; outputs may be of any size.
-        allow_gray: whether one-channel PNGs are accepted.
         limits: upper bounds.
         tolerance: frames by which an output may be longer or shorter.
     """
@@ -40,7 +39,6 @@ class Requirement:
     protocol: str
     n_frames: Mapping[Pair, int]
     size: int
-    allow_gray: bool = False
     limits: Limits = field(default_factory=Limits)
     tolerance: int = 0
 
@@ -185,7 +183,6 @@ def _frames(path: Path, pair: Pair, requirement: Requirement, guarded: bool) -> 
         wanted=requirement.n_frames[pair],
         tolerance=requirement.tolerance,
         max_side=requirement.limits.max_side,
-        allow_gray=requirement.allow_gray,
         max_frame_bytes=requirement.limits.max_frame_bytes,
     )
     if guarded:

@@ -269,7 +269,7 @@ def one_more(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "name", "message"),
     [
-        (resize, "00003.png", r"00003\.png: 60x64, expected 64x64; resize it"),
+        (resize, "00003.png", r"00003\.png: 60x64, the output's first frame is 64x64; draw all"),
         (delete, "00004.png", r"frames, expected \d+ numbered.*first missing 00004\.png"),
         (one_more, "00900.png", r"frames, expected \d+ numbered from 00000"),
         (cut, "00002.png", r"00002\.png: truncated PNG; write the frame again"),

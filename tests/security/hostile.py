@@ -284,12 +284,11 @@ GIF = io.BytesIO()
 Image.new("P", (SIZE, SIZE)).save(GIF, format="GIF")
 HEAD = 33
 EXIF = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-frame("png 9000x9000", png(size=(9000, 9000)), "9000x9000, expected 32x32")
+frame("png 9000x9000", png(size=(9000, 9000)), "9000x9000, expected sides of 64 to 1024")
 frame("png 16 bit", png("I;16"), "16 bits")
 frame("png palette", png("P"), "palette")
 frame("png alpha", png("RGBA"), "alpha")
 frame("png grey alpha", png("LA"), "alpha")
-frame("png grey", png("L"), "grey")
 frame("png 1 bit", png("1"), "1 bits")
 frame("png exif", png(exif=EXIF), "eXIf")
 frame(
@@ -314,8 +313,15 @@ frame("two headers", png()[:HEAD] + png()[8:], "twice")
 frame("gif named png", GIF.getvalue(), "not a PNG")
 frame("truncated png", png()[:-20], "truncated|damaged")
 frame("crc", png()[:45] + b"\xff" + png()[46:], "checksum|truncated")
-frame("wrong size", png(size=(SIZE, SIZE + 1)), "32x33, expected 32x32")
+frame("8192 px wide", png(size=(8192, SIZE)), "8192x64, expected sides")
+frame("3 x 3 px", png(size=(3, 3)), "3x3, expected sides")
 frame("empty", b"", "not a PNG")
+
+
+@case("two sizes", f"mine/{FIRST}".replace("00000", "00001"), "64x65, the output's first frame is")
+def _(folder: Path) -> Path:
+    (folder / FIRST).with_name("00001.png").write_bytes(png(size=(SIZE, SIZE + 1)))
+    return folder
 
 
 @case("missing frame", f"mine/frames/{PAIRS[0].key}", "first missing 00001.png")

@@ -33,7 +33,7 @@ def guard():
 @pytest.fixture
 def order(tmp_path):
     folder = write_submission(tmp_path / "mine")
-    return Order(str(folder), PAIRS[0].key, 3, 0, SIZE, False, 4 << 20)
+    return Order(str(folder), PAIRS[0].key, 3, 0, SIZE, 4 << 20)
 
 
 def test_the_child_returns_the_same_pixels_and_stays(guard, order, tmp_path):
@@ -73,7 +73,7 @@ def test_memory_is_limited(guard, tmp_path):
     name = folder / "frames" / PAIRS[0].key / "00000.png"
     name.write_bytes(name.read_bytes() + bytes(64 << 20))
     with pytest.raises(SubmissionError, match=rf"^mine/frames/{PAIRS[0].key}: .*1 MiB"):
-        guard.frames(Order(str(folder), PAIRS[0].key, 3, 0, SIZE, False, 128 << 20))
+        guard.frames(Order(str(folder), PAIRS[0].key, 3, 0, SIZE, 128 << 20))
 
 
 def test_processor_time_is_limited(guard, tmp_path):
@@ -88,7 +88,7 @@ def test_processor_time_is_limited(guard, tmp_path):
     guard.bounds = Bounds(cpu_seconds=0)
     killed = rf"^mine/frames/{PAIRS[0].key}: .*killed \(exit -{int(signal.SIGXCPU)};.* 0 s of CPU"
     with pytest.raises(SubmissionError, match=killed):
-        guard.frames(Order(str(tmp_path / "mine"), PAIRS[0].key, frames, 0, side, False, 4 << 20))
+        guard.frames(Order(str(tmp_path / "mine"), PAIRS[0].key, frames, 0, side, 4 << 20))
 
 
 def test_the_peak_of_the_child_stays_low_whatever_the_frame_is(guard, order, tmp_path):

@@ -16,6 +16,7 @@ import pytest
 
 import mebench.protocol.opening
 import mebench.scoring
+import mebench.submission.placing
 import mebench.submission.validate
 from mebench.cli.main import main
 from mebench.errors import SubmissionError
@@ -23,7 +24,7 @@ from mebench.submission.decode import decoded
 from mebench.submission.pack import pack
 from mebench.submission.source import open_source
 from mebench.submission.validate import check_submission, open_submission
-from tests.makers import PAIRS, requirement, write_submission
+from tests.makers import PAIRS, lie_anywhere, requirement, write_submission
 from tests.security.hostile import CASES, FIRST, HEAD, chunk, png
 
 PEAK_BYTES = 48 << 20
@@ -36,6 +37,7 @@ def validate(tmp_path, monkeypatch, capsys):
     opened = SimpleNamespace(pairs=PAIRS)
     monkeypatch.setattr(mebench.protocol.opening, "open_protocol", lambda *_, **__: opened)
     monkeypatch.setattr(mebench.scoring, "requirement_of", lambda _: requirement())
+    monkeypatch.setattr(mebench.submission.placing, "lie_of", lie_anywhere)
     place = tmp_path / "cwd"
     place.mkdir()
     monkeypatch.chdir(place)

@@ -10,8 +10,9 @@ from PIL import Image
 
 import mebench.protocol.opening
 import mebench.scoring
+import mebench.submission.placing
 from mebench.cli.main import main
-from tests.makers import PAIRS, SIZE, requirement, write_submission
+from tests.makers import PAIRS, SIZE, lie_anywhere, requirement, write_submission
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def call(tmp_path, monkeypatch, capsys):
     opened = SimpleNamespace(pairs=PAIRS)
     monkeypatch.setattr(mebench.protocol.opening, "open_protocol", lambda *_, **__: opened)
     monkeypatch.setattr(mebench.scoring, "requirement_of", lambda _: requirement())
+    monkeypatch.setattr(mebench.submission.placing, "lie_of", lie_anywhere)
     (tmp_path / "root").mkdir()
 
     def run(*words):
@@ -88,7 +90,7 @@ def test_the_schema_describes_the_manifest_init_writes(call, tmp_path):
     schema = json.loads(told.out)
     assert code == 0
     assert schema["additionalProperties"] is False
-    assert {"schema", "protocol", "method", "lossy", "notes"} == set(schema["properties"])
+    assert {"schema", "protocol", "method", "lossy", "notes", "view"} == set(schema["properties"])
     call("init", "-o", tmp_path / "mine")
     assert set(json.loads((tmp_path / "mine" / "manifest.json").read_text())) <= set(
         schema["properties"]

@@ -63,11 +63,11 @@ def test_one_changed_pixel_changes_the_digest(folder):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (png(size=(9000, 9000)), "9000x9000, expected 32x32"),
-        (png(size=(SIZE, SIZE + 1)), "32x33"),
+        (png(size=(9000, 9000)), "9000x9000, expected sides of 64 to 1024"),
+        (png(size=(3, 3)), "3x3, expected sides of 64 to 1024"),
+        (png(size=(SIZE, 8192)), "64x8192, expected sides"),
         (png("RGBA"), "RGB with alpha"),
         (png("P"), "palette"),
-        (png("L"), "grey"),
         (png("I;16"), "16 bits"),
         (b"GIF89a" + bytes(40), "not a PNG"),
         (png()[:-20], "truncated|damaged"),

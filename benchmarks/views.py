@@ -1,0 +1,232 @@
+"""How well outputs drawn in views of their own are laid on their templates, and scored.
+
+Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY,...]
+
+linear-warp draws on the templates' own pictures of protocol synthme. Each output is then brought
+into many views, as teams crop, and into many forms, as teams keep frames; its fit is compared with
+the known view, its values with those of the same output in the aligned view.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image as Pillow
+
+from mebench import settings
+from mebench.io.video import read_clip_file
+from mebench.methods.catalogue import load_baseline
+from mebench.preprocess.canonical import apply, invert
+from mebench.preprocess.crop import align_frames, resample, to_gray
+from mebench.protocol.data import ProtocolData
+from mebench.protocol.opening import open_protocol
+from mebench.protocol.spec import load_protocol
+from mebench.record import MethodRow
+from mebench.scoring import ScoringOptions, requirement_of, score_submission
+from mebench.submission.manifest import Manifest, Method
+from mebench.submission.pack import write_manifest, write_output
+from mebench.submission.placing import lie_of
+from mebench.submission.validate import open_submission
+from mebench.synthme.export import export
+from mebench.types import Face, Frames, Pair, Picture
+
+KEYS = ("au_consistency", "au_concordance", "au_amplitude")
+PICTURES = ("ssim", "ssim_template", "onset_fidelity", "psnr_db")
+FAMILIES = ("action_units", "pixel")
+Form = Callable[[Frames], Frames]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to draw: size, eye distance as a share of the width, roll, shift, and the form."""
+
+    width: int
+    height: int
+    share: float
+    roll: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    form: Form = lambda frames: frames
+
+
+def as_jpeg(quality: int) -> Form:
+    def form(frames: Frames) -> Frames:
+        return np.stack([_jpeg(frame, quality) for frame in frames])
+
+    return form
+
+
+def _jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
+    held = io.BytesIO()
+    Pillow.fromarray(frame).save(held, "JPEG", quality=quality)
+    return np.asarray(Pillow.open(held).convert("RGB"))
+
+
+def as_gif(frames: Frames) -> Frames:
+    """One palette of 256 colours a frame, as GIF writers make it."""
+    return np.stack([np.asarray(Pillow.fromarray(f).quantize(256).convert("RGB")) for f in frames])
+
+
+def as_mp4(frames: Frames) -> Frames:
+    """H.264 at a constant rate factor of 28, a coarse setting."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=30, options={"crf": "28"})
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+            container.mux(stream.encode())
+        return read_clip_file(path)[0]
+
+
+def gained(frames: Frames) -> Frames:
+    return np.clip(0.75 * frames.astype(np.float32) + 25, 0, 255).astype(np.uint8)
+
+
+WAYS = {
+    "tight, 128 px": Way(128, 128, 0.50),
+    "tight, 256 px": Way(256, 256, 0.50),
+    "share .40, 256 px": Way(256, 256, 0.40),
+    "wide, 256 px": Way(256, 256, 0.22),
+    "roll 10 degrees": Way(192, 192, 0.42, 10.0),
+    "roll -10 degrees, shifted": Way(192, 192, 0.42, -10.0, (0.05, -0.04)),
+    "not square, 160 x 224": Way(160, 224, 0.45, 3.0),
+    "64 px": Way(64, 64, 0.45, -3.0),
+    "grey, 256 px": Way(256, 256, 0.45, 2.0, form=to_gray),
+    "gain .75": Way(256, 256, 0.45, -2.0, form=gained),
+    "JPEG 30": Way(256, 256, 0.45, 4.0, form=as_jpeg(30)),
+    "GIF palette": Way(256, 256, 0.45, -4.0, form=as_gif),
+    "mp4, crf 28": Way(256, 256, 0.45, 5.0, form=as_mp4),
+}
+
+
+def view_of(picture: Picture, way: Way) -> np.ndarray:
+    """Return the (2, 3) map from a way's pixels to the picture's."""
+    left, right = (picture.landmarks[a:b].mean(axis=0) for a, b in ((36, 42), (42, 48)))
+    span = complex(*(right - left))
+    turn = span / abs(span) * abs(span) / (way.share * way.width)
+    turn *= complex(math.cos(math.radians(way.roll)), math.sin(math.radians(way.roll)))
+    middle = complex(*(left + right) / 2)
+    at = complex(way.width * (0.5 + way.shift[0]), way.height * (0.42 + way.shift[1]))
+    shift = middle - turn * at
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def miss(found: np.ndarray, true: np.ndarray, picture: Picture) -> float:
+    """Return the mean distance of the 68 landmarks from their places, % IOD of the output."""
+    ours, right = (apply(invert(m), picture.landmarks) for m in (found, true))
+    iod = np.linalg.norm(right[36:42].mean(axis=0) - right[42:48].mean(axis=0))
+    return float(100 * np.linalg.norm(ours - right, axis=1).mean() / iod)
+
+
+def outputs(data: ProtocolData, cache: Path) -> dict[Pair, Frames]:
+    """Return what linear-warp draws on the templates' own pictures."""
+    method = load_baseline("linear-warp", preset="default")
+    method.cache = cache
+    found = {}
+    for pair in data.pairs:
+        picture = data.picture(pair.template)
+        face = Face(picture.image, picture.landmarks)
+        found[pair] = method.generate(face, data.driving[pair.driving])
+    return found
+
+
+def scored(
+    root: Path, drawn: dict[Pair, Frames], data: ProtocolData, options: ScoringOptions
+) -> tuple[MethodRow, dict[str, np.ndarray], float, float]:
+    """Write a submission and score it; return row, views, and the seconds of fits and of all."""
+    for pair, frames in drawn.items():
+        write_output(root, pair, frames)
+    manifest = Manifest(protocol=data.protocol.id, method=Method(id=root.name, title=root.name))
+    write_manifest(root, manifest)
+    submission = open_submission(root, requirement_of(data), guarded=False)
+    start = time.perf_counter()
+    views = {
+        pair.key: lie_of(submission, pair, frames, data, options.cache).view.to_picture
+        for pair, frames in drawn.items()
+    }
+    fits = time.perf_counter() - start
+    row = score_submission(submission, data, options)
+    return row, views, fits, time.perf_counter() - start
+
+
+def gap(row: MethodRow, base: MethodRow, key: str) -> float:
+    """Return the largest difference of a value over all outputs."""
+    found = [
+        abs(value - other)
+        for pair in row.per_clip
+        if (value := row.per_clip[pair].get(key)) is not None
+        and (other := base.per_clip[pair].get(key)) is not None
+    ]
+    return max(found, default=math.nan)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    cache = settings.cache_folder()
+    root = export(cache / "benchmark-synthme", preset="default", seed=0, jobs=arguments.jobs)
+    data = open_protocol(
+        load_protocol("synthme"), {"synthme": root}, cache=cache, jobs=arguments.jobs
+    ).some(arguments.pairs)
+    drawn = outputs(data, cache)
+    print(
+        "| drawn | fit: median, worst (% IOD) | correlation, least | "
+        + " | ".join(KEYS + PICTURES)
+        + " | fit's share of the time |\n|---|"
+        + "--:|" * (3 + len(KEYS + PICTURES))
+    )
+    wanted = [name for name in arguments.only.split(",") if name] or list(WAYS)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        options = ScoringOptions(FAMILIES, place / "cache", jobs=arguments.jobs)
+        aligned = {
+            pair: align_frames(frames, data.picture(pair.template).to_source, data.protocol.size)
+            for pair, frames in drawn.items()
+        }
+        base, _, fits, whole = scored(place / "aligned", aligned, data, options)
+        shown = {key: f"{base.metrics[key].value:.3f}" for key in KEYS + PICTURES}
+        least = min(view["correlation"] for view in base.views.values())
+        print(
+            f"| aligned, 128 px: the values | | {least:.3f} | {' | '.join(shown.values())} "
+            f"| {fits / whole:.0%} |"
+        )
+        for name in wanted:
+            way = WAYS[name]
+            own, true = {}, {}
+            for pair, frames in drawn.items():
+                matrix = view_of(data.picture(pair.template), way)
+                shape = (way.height, way.width)
+                own[pair] = way.form(np.stack([resample(f, matrix, shape) for f in frames]))
+                true[pair.key] = matrix
+            row, views, fits, whole = scored(
+                place / name.replace(" ", "-").replace(",", "").replace(".", ""), own, data, options
+            )
+            errors = [
+                miss(views[pair.key], true[pair.key], data.picture(pair.template))
+                for pair in data.pairs
+            ]
+            least = min(view["correlation"] for view in row.views.values())
+            gaps = " | ".join(f"{gap(row, base, key):.3f}" for key in KEYS + PICTURES)
+            print(
+                f"| {name} | {np.median(errors):.2f}, {max(errors):.2f} | {least:.3f} | {gaps} "
+                f"| {fits / whole:.0%} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
