@@ -11,6 +11,10 @@ import numpy as np
 from mebench.errors import SubmissionError
 from mebench.types import Image
 
+MIN_SIDE = 64
+"""Shortest side of a frame, pixels: a face on less shows no micro-expression."""
+MAX_SIDE = 1024
+"""Longest side of a frame, pixels."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB = 0, 2
 _ALLOWED = {
