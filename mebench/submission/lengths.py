@@ -25,6 +25,7 @@ _SIGMA = 3.0
 _SHORTEST = 16
 _CLEAR = 0.02
 _ALIKE = 0.5
+_FASTER = 0.015
 
 Curves = NDArray[np.float64]
 
@@ -36,16 +37,23 @@ class Offset(NamedTuple):
         offset: frame of the output that shows the driving clip's first frame.
         correlation: of both motions there, 0..1.
         runner_up: of the best offset that is no neighbour of it; 0 where there is none.
+        stretched: of both motions with the output brought to the driving clip's length instead.
     """
 
     offset: int
     correlation: float
     runner_up: float
+    stretched: float = 0.0
 
     @property
     def clear(self) -> bool:
         """Whether the place can be told: the motions are alike there, and less so elsewhere."""
         return self.correlation >= _ALIKE and self.correlation - self.runner_up >= _CLEAR
+
+    @property
+    def other_speed(self) -> bool:
+        """Whether the output rather moves at another speed than at a shift."""
+        return self.stretched >= max(_ALIKE, self.correlation + _FASTER)
 
 
 class Choice(NamedTuple):
@@ -90,11 +98,11 @@ def choose_frames(
         return told
     found = place(range(more + 1))
     first = found.offset if found is not None and found.clear else 0
-    where = _excess(found, more)
-    return Choice(
-        every[first : first + wanted],
-        f"{told}: {where}; frames {first} to {first + wanted - 1} taken",
-    )
+    where = f"{_excess(found, more)}; frames {first} to {first + wanted - 1} taken"
+    if found is not None and found.other_speed:
+        # Of true shifts of short clips one in ten looks so too: a hint, no reason to refuse.
+        where += "; another speed would fit better, for which there is --resample"
+    return Choice(every[first : first + wanted], f"{told}: {where}")
 
 
 def _excess(found: Offset | None, more: int) -> str:
@@ -150,7 +158,8 @@ def best_offset(
     """Return the offset at which two clips move most alike.
 
     Both are compared by which frames move like which others inside the same clip (linear centred
-    kernel alignment of smoothed velocities), so their columns need not mean the same.
+    kernel alignment of smoothed velocities), so their columns need not mean the same. Also tells
+    how alike they are with the output stretched to the driving clip's length.
 
     Shapes: generated (T, K), driving (T2, K2).
     Range: correlations 0..1, higher is better.
@@ -173,12 +182,20 @@ def best_offset(
     rivals = [score for offset, score in scores.items() if abs(offset - best) > 1]
     if not rivals:
         rivals = [score for offset, score in scores.items() if offset != best]
-    return Offset(best, scores[best], max(rivals, default=0.0))
+    whole = _alignment(_velocity(_stretched(generated, len(driving))), theirs)
+    return Offset(best, scores[best], max(rivals, default=0.0), whole)
 
 
 def _velocity(curves: Curves) -> Curves:
     smooth = gaussian_filter1d(np.asarray(curves, np.float64), _SIGMA, axis=0)
     return np.asarray(np.gradient(smooth, axis=0), np.float64)
+
+
+def _stretched(curves: Curves, length: int) -> Curves:
+    at = np.linspace(0.0, len(curves) - 1.0, length)
+    low = np.minimum(at.astype(int), len(curves) - 2)
+    part = (at - low)[:, None]
+    return np.asarray(curves[low] * (1 - part) + curves[low + 1] * part, np.float64)
 
 
 def _alignment(one: Curves, other: Curves) -> float:

@@ -79,6 +79,22 @@ def test_the_true_shift_is_found_within_a_frame_or_said_not_to_be_clear(data, pa
     assert len(clear) >= len(told) / 2, told
 
 
+def test_a_clip_at_another_speed_is_told(data):
+    shown = motion_curves(np.asarray(data.driving[STRONG.driving].frames), DRIVING_SHARE)
+    clip = own_crop(data, STRONG)
+    slower = np.linspace(0, len(clip) - 1, len(clip) + 8).round().astype(int)
+    found = best_offset(motion_curves(clip[slower]), shown, range(9))
+    assert found.other_speed
+    place = best_offset(motion_curves(longer(clip, 8, 0)), shown, range(9))
+    assert not place.other_speed
+    wanted = len(clip)
+    asked = dict(tolerance=0, resample=False)
+    told = choose_frames(wanted + 8, wanted, **asked, place=lambda offsets: found)
+    assert told.note.endswith("another speed would fit better, for which there is --resample")
+    told = choose_frames(wanted + 8, wanted, **asked, place=lambda offsets: place)
+    assert "speed" not in told.note
+
+
 def test_a_still_entry_has_no_place(data):
     driving = motion_curves(np.asarray(data.driving[STRONG.driving].frames), DRIVING_SHARE)
     still = np.repeat(own_crop(data, STRONG)[:1], len(driving) + 4, axis=0)
