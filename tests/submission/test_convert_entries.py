@@ -122,6 +122,7 @@ def test_words_tell_the_result_from_what_lies_beside_it(films, tmp_path, names, 
         ("source.mp4", "driving.mp4"),
         ("one/frames", "two/frames"),
         ("source_to_target.mp4", "b.mp4"),
+        ("target_template_face.mp4", "b.mp4"),
     ],
 )
 def test_what_words_do_not_tell_is_not_guessed(films, tmp_path, names):

@@ -152,6 +152,13 @@ def test_sides_that_are_too_short_or_long_are_refused(place, height, width, suff
         run(place.parent)
 
 
+def test_a_clip_file_with_a_short_side_is_refused(place):
+    write_mp4(place.parent / "006_1_2.mp4", np.full((COUNT, 48, 128, 3), 99, np.uint8), 25)
+    place.rmdir()
+    with pytest.raises(SubmissionError, match=f"^006_1_2.mp4: '{ONE.key}' .* 128x48 pixels"):
+        run(place.parent)
+
+
 @pytest.mark.parametrize(("height", "width"), [(MIN_SIDE, MAX_SIDE), (MAX_SIDE, MIN_SIDE)])
 def test_the_shortest_and_longest_sides_are_taken(place, height, width):
     for number, frame in enumerate(drawn(height, width)):
