@@ -14,6 +14,7 @@ from mebench.cli.progress import console_progress
 
 if TYPE_CHECKING:
     from mebench.protocol.data import ProtocolData
+    from mebench.submission.convert import Conversion
     from mebench.submission.manifest import Manifest
     from mebench.submission.validate import Requirement, Submission
 
@@ -102,33 +103,39 @@ def convert(
 ) -> None:
     """Turn SOURCE (mp4, avi, mov, gif, folders of images) into a submission folder.
 
-    Names that fit two outputs are refused and listed, never guessed.
+    Driving clips and comparisons beside the results are left out. Names that fit two outputs are
+    refused, never guessed, and a table to fill in is written: <OUT>-mapping.csv.
     """
+    from mebench import scoring
     from mebench.errors import UsageError
     from mebench.submission import convert as room
+    from mebench.submission.manifest import id_from
 
-    if not about["method"] and not dry_run:
-        raise UsageError("--id is missing: say whose frames these are, such as --id mylab/mymethod")
     rows = room.read_mapping(mapping) if mapping is not None else {}
-    wanted = _requirement(protocol, data)
+    opened = _opened(protocol, data)
+    wanted = scoring.requirement_of(opened)
     if dry_run:
         _show(room.plan(source, wanted, rows), as_json)
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: is not empty; choose another place")
+    manifest = _manifest(protocol, {**about, "method": about["method"] or id_from(source)})
     place = report or out.with_name(f"{out.name}-conversion.json")
     done = room.convert(
         source,
         out,
         wanted,
-        _manifest(protocol, about),
+        manifest,
         mapping=rows,
         resample=resample,
         partial=partial,
         report=place,
+        driving=lambda pair: opened.driving[pair.driving].frames,
     )
     _show(done, as_json)
     if not as_json:
+        if not about["method"]:
+            click.echo(f"id: {manifest.method.id}, after the folder; --id gives another")
         click.echo(f"submission: {out}, report: {place}; next: mebench submission validate")
 
 
@@ -273,16 +280,15 @@ def _manifest(protocol: str, about: dict[str, Any]) -> Manifest:
         raise UsageError(explain(Manifest, error)) from error
 
 
-def _show(done: Any, as_json: bool) -> None:
+def _show(done: Conversion, as_json: bool) -> None:
     from dataclasses import asdict
+
+    from mebench.submission.telling import lines
 
     if as_json:
         rows = [asdict(one) for one in done.taken]
         document = {"sources": rows, "missing": done.missing, "lossy": done.lossy}
         click.echo(json.dumps(document, indent=2))
         return
-    for one in done.taken:
-        notes = "; ".join([one.how, *one.notes, *one.candidates])
-        click.echo(f"{one.source} -> {one.output or 'nothing'} ({notes})")
-    for key in done.missing:
-        click.echo(f"nothing for {key}")
+    for line in lines(done):
+        click.echo(line)

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import yaml
-from PIL import Image as Pil
 
 from mebench.errors import DatasetError, SubmissionError, UsageError, did_you_mean
 from mebench.io.files import atomic_folder, write_json
-from mebench.io.frames import EXTENSIONS, index_folder, read_frames
+from mebench.io.frames import index_folder, read_frames
 from mebench.io.video import read_clip_file
+from mebench.submission.found import Held, find_held
+from mebench.submission.found import find_clips as find_clips
+from mebench.submission.images import check_frames, copy_images, is_lossy
+from mebench.submission.lengths import (
+    DRIVING_SHARE,
+    Curves,
+    Offset,
+    best_offset,
+    choose_frames,
+    motion_curves,
+)
 from mebench.submission.manifest import Manifest
+from mebench.submission.mapping import read_mapping as read_mapping
+from mebench.submission.mapping import write_mapping
 from mebench.submission.names import Match, Matcher
 from mebench.submission.pack import write_manifest, write_output
-from mebench.submission.source import MAX_ENTRIES
+from mebench.submission.roles import COMPARISON, DRIVING, roles, settle
 from mebench.submission.validate import Requirement
 from mebench.types import Frames, Pair
 
-CLIP_FILES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif"})
-_LOSSLESS = frozenset({".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
-_COLUMNS = ("source", "template", "driving")
+_NAMED = 3
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Taken:
         source: file or folder, below the folder that was given.
         output: ``template/driving``, or empty.
         how: how it was recognised, or why not.
-        notes: what was changed: size, number of frames, colour.
+        notes: what was changed: which frames were taken.
         candidates: outputs an ambiguous name fits.
     """
 
@@ -56,7 +62,7 @@ class Conversion:
     Attributes:
         taken: one a source.
         missing: outputs that nothing was found for.
-        lossy: whether pixels went through a lossy form or were resampled.
+        lossy: whether pixels went through a lossy form, or frames were resampled in time.
     """
 
     taken: list[Taken]
@@ -84,26 +90,28 @@ def convert(
     resample: bool = False,
     partial: bool = False,
     report: Path | None = None,
+    driving: Callable[[Pair], Frames] | None = None,
 ) -> Conversion:
     """Write the submission `out` from the clips in `source`; return what was matched to what.
 
     With `resample`, a clip of another length gets the protocol's by its nearest frames; with
-    `partial`, outputs may be missing. The report is written even when the conversion is refused.
+    `partial`, outputs may be missing. `driving` returns the prepared frames of a driving clip, to
+    tell which frames of a longer output are its. The report is written even when the conversion is
+    refused, and then beside it a mapping to edit.
 
     Raises:
         SubmissionError: for ambiguous names, missing outputs, or clips that do not fit.
         UsageError: for a place that does not exist, or a mapping that does not fit it.
     """
     result = plan(source, requirement, mapping or {})
+    table = report.with_name(f"{out.name}-mapping.csv") if report is not None else None
     try:
-        _refuse_unclear(result, partial=partial)
+        _refuse_unclear(result, table, partial=partial)
         with atomic_folder(out) as folder:
+            work = _Writer(source, folder, requirement, resample, driving)
             for one in result.taken:
                 if one.output:
-                    pair = Pair(*one.output.split("/"))
-                    write_output(
-                        folder, pair, _fitted(source, one, pair, requirement, result, resample)
-                    )
+                    result.lossy |= work.write(one)
             write_manifest(folder, manifest.model_copy(update={"lossy": result.lossy}))
     finally:
         if report is not None:
@@ -117,158 +125,184 @@ def plan(source: Path, requirement: Requirement, mapping: Mapping[str, Pair | No
     Raises:
         UsageError: for a place that does not exist, or a mapping that does not fit it.
     """
-    held = find_clips(source)
-    for name, pair in mapping.items():
-        if name not in held:
-            raise UsageError(
-                f"mapping: no clip '{name}' in {source.name}.{did_you_mean(name, held)}"
-            )
-        if pair is not None and pair not in requirement.n_frames:
-            known = [one.key for one in requirement.n_frames]
-            raise UsageError(
-                f"mapping: '{pair.key}' is no output of '{requirement.protocol}'."
-                f"{did_you_mean(pair.key, known)}"
-            )
+    held = {one.name: one for one in find_held(source)}
+    _check_mapping(mapping, held, requirement, source.name)
     matcher = Matcher(requirement.n_frames)
     taken = []
-    for name in held:
+    for name, one in held.items():
         if name in mapping:
             pair = mapping[name]
             found = Match(pair, "mapping" if pair else "left out by the mapping")
         else:
-            found = matcher.match(
-                str(PurePosixPath(name).with_suffix("")) if (source / name).is_file() else name
-            )
+            found = matcher.match(one.title)
         key = found.pair.key if found.pair else ""
         taken.append(Taken(name, key, found.why, candidates=found.candidates))
+    _settle_rivals(taken, held, mapping)
+    _leave_others(taken, held, mapping)
+    named = {one.output for one in taken} | {key for one in taken for key in one.candidates}
+    return Conversion(taken, [pair.key for pair in requirement.n_frames if pair.key not in named])
+
+
+def _check_mapping(
+    mapping: Mapping[str, Pair | None], held: Mapping[str, Held], wanted: Requirement, where: str
+) -> None:
+    for name, pair in mapping.items():
+        if name not in held:
+            raise UsageError(f"mapping: no clip '{name}' in {where}.{did_you_mean(name, held)}")
+        if pair is not None and pair not in wanted.n_frames:
+            known = [one.key for one in wanted.n_frames]
+            raise UsageError(
+                f"mapping: '{pair.key}' is no output of '{wanted.protocol}'."
+                f"{did_you_mean(pair.key, known)}"
+            )
+
+
+def _settle_rivals(
+    taken: list[Taken], held: Mapping[str, Held], mapping: Mapping[str, Pair | None]
+) -> None:
+    """Leave one source an output where names and kinds tell which is the result."""
     by_output: dict[str, list[Taken]] = defaultdict(list)
     for one in taken:
         if one.output:
             by_output[one.output].append(one)
     for key, rivals in by_output.items():
-        if len(rivals) > 1:
-            for one in rivals:
-                others = ", ".join(other.source for other in rivals if other is not one)
+        if len(rivals) == 1:
+            continue
+        stated = [held[one.source] for one in rivals if one.source in mapping]
+        remain, left = settle([held[one.source] for one in rivals])
+        if stated:
+            remain = stated
+            left = {
+                one.source: "left out: the mapping names another"
+                for one in rivals
+                if one.source not in mapping
+            }
+        for one in rivals:
+            if one.source in left:
+                one.output, one.how = "", left[one.source]
+            elif len(remain) > 1:
                 one.output, one.candidates = "", (key,)
-                one.how = f"same output as {others}"
-    missing = [pair.key for pair in requirement.n_frames if pair.key not in by_output]
-    return Conversion(taken, missing)
+                one.how = f"one of {len(remain)} that could be the same output"
 
 
-def find_clips(source: Path) -> list[str]:
-    """Return the clip files and the folders of images in `source`, below it, in order.
+def _leave_others(
+    taken: list[Taken], held: Mapping[str, Held], mapping: Mapping[str, Pair | None]
+) -> None:
+    """Leave out driving clips and comparisons of several outputs; take none of them for a result.
 
-    Images that lie in `source` itself belong to no clip.
-
-    Raises:
-        UsageError: when the place does not exist or holds no clip.
+    What a name says counts only where not all sources of the entry say it.
     """
-    if not source.is_dir():
-        raise UsageError(f"{source}: no such folder; give the folder that holds your clips")
-    found = []
-    for count, (place, folders, files) in enumerate(os.walk(source)):
-        if count > MAX_ENTRIES:
-            raise UsageError(
-                f"{source}: more than {MAX_ENTRIES} folders; give the one of your clips"
-            )
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = Path(place).relative_to(source)
-        kinds = {name: os.path.splitext(name)[1].lower() for name in files if name[:1] != "."}
-        found += [(below / name).as_posix() for name in kinds if kinds[name] in CLIP_FILES]
-        if below.parts and any(kind in EXTENSIONS for kind in kinds.values()):
-            found.append(below.as_posix())
-    if not found:
-        raise UsageError(f"{source}: holds no mp4, avi, mov, gif or folder of images; give another")
-    return sorted(found)
-
-
-def read_mapping(path: Path) -> dict[str, Pair | None]:
-    """Return ``{source: output}`` of a CSV or YAML file; None where a row names no output.
-
-    Raises:
-        UsageError: for a file that cannot be read or a row that does not fit.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() in {".yaml", ".yml"}:
-            rows: Any = yaml.safe_load(text)
-        else:
-            rows = list(csv.DictReader(text.splitlines()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV or YAML; {_WANTED}") from error
-    found: dict[str, Pair | None] = {}
-    if not isinstance(rows, list):
-        raise UsageError(f"{path}: expected a list of rows; {_WANTED}")
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or set(row) != set(_COLUMNS):
-            raise UsageError(f"{path}: row {number}: {_WANTED}")
-        name, template, driving = (str(row[column] or "").strip() for column in _COLUMNS)
-        if not name or bool(template) != bool(driving) or name in found:
-            raise UsageError(f"{path}: row {number}: incomplete, or the source stands twice")
-        found[PurePosixPath(name).as_posix()] = Pair(template, driving) if template else None
-    return found
-
-
-_WANTED = "columns: source, template, driving (the last two empty: leave it out)"
-
-
-def _refuse_unclear(result: Conversion, *, partial: bool) -> None:
-    unclear = [
-        f"{one.source} ({one.how}: {', '.join(one.candidates[:4])})" for one in result.ambiguous
+    named = [
+        one for one in taken if one.output or one.candidates or one.how in (DRIVING, COMPARISON)
     ]
+    told = roles([held[one.source].title for one in named])
+    have = {one.output for one in taken if one.output}
+    for one in named:
+        what = told[held[one.source].title]
+        if one.source in mapping or what not in ("driving", "comparison"):
+            continue
+        if one.candidates and have >= set(one.candidates):
+            one.candidates, one.how = (), DRIVING if what == "driving" else COMPARISON
+        elif one.output:
+            one.output, one.candidates = "", (one.output,)
+            one.how = "called a driving clip" if what == "driving" else "called a comparison"
+            one.how += ", and no other source of its output"
+
+
+def _refuse_unclear(result: Conversion, table: Path | None, *, partial: bool) -> None:
+    unclear = [f"{one.source} ({one.how})" for one in result.ambiguous]
+    if not unclear and (partial or not result.missing):
+        return
+    advice = "say which is which in a --mapping file"
+    if table is not None:
+        missing = tuple(result.missing)
+        known = {one.source: one.candidates or missing for one in result.taken if _open(one)}
+        rows = [(one.source, one.output, known.get(one.source, ())) for one in result.taken]
+        table = write_mapping(table, rows)
+        advice = f"fill in {table} and give it with --mapping"
     if unclear:
         raise SubmissionError(
-            f"{len(unclear)} sources are ambiguous, say which is which in a --mapping file: "
-            + "; ".join(unclear)
+            f"{len(unclear)} sources are ambiguous, {advice}: {_some(unclear, '; ')}"
         )
-    if result.missing and not partial:
-        raise SubmissionError(
-            f"no source for {len(result.missing)} outputs (a --mapping file helps, --partial goes "
-            f"on without): {', '.join(result.missing)}"
-        )
+    raise SubmissionError(
+        f"no source for {len(result.missing)} outputs ({advice}, or go on without them by "
+        f"--partial): {_some(result.missing, ', ')}"
+    )
 
 
-def _fitted(
-    root: Path, one: Taken, pair: Pair, requirement: Requirement, result: Conversion, resample: bool
-) -> Frames:
-    """Return a source's frames in the protocol's size and, where asked, number."""
-    path = root / one.source
-    try:
+def _open(one: Taken) -> bool:
+    """Return whether a person may still say that this source is an output."""
+    return not one.output and not one.how.startswith("left out")
+
+
+def _some(names: list[str], mark: str) -> str:
+    more = len(names) - _NAMED
+    return mark.join(names[:_NAMED]) + (f"{mark}and {more} more" if more > 0 else "")
+
+
+@dataclass
+class _Writer:
+    """Writes the outputs of one conversion.
+
+    Attributes:
+        curves: motion of the driving clips that were asked for, by id.
+    """
+
+    source: Path
+    folder: Path
+    requirement: Requirement
+    resample: bool
+    driving: Callable[[Pair], Frames] | None
+    curves: dict[str, Curves] = field(default_factory=dict)
+
+    def write(self, one: Taken) -> bool:
+        """Write the output of a source, tell what was changed, return whether it is lossy."""
+        path = self.source / one.source
+        try:
+            return self._write(one, path, Pair(*one.output.split("/")))
+        except DatasetError as error:
+            raise SubmissionError(str(error).replace(str(path), one.source)) from error
+
+    def _write(self, one: Taken, path: Path, pair: Pair) -> bool:
         if path.is_file():
-            frames, lossy = read_clip_file(path)[0], True
-        else:
-            images = list(index_folder(path).values())
-            frames = read_frames(images)
-            lossy = any(image.suffix.lower() not in _LOSSLESS for image in images)
-    except DatasetError as error:
-        reason = str(error).replace(str(path), one.source)
-        raise SubmissionError(reason) from error
-    wanted, got = requirement.n_frames[pair], len(frames)
-    if got != wanted:
-        one.notes.append(f"{got} frames, the driving clip has {wanted}")
-    if abs(got - wanted) > requirement.tolerance:
-        if not resample:
-            raise SubmissionError(
-                f"{one.source}: {got} frames, '{pair.key}' has {wanted}; make it again, or take "
-                "its nearest frames with --resample"
-            )
-        frames = frames[np.linspace(0, got - 1, wanted).round().astype(int)]
-        one.notes.append(f"nearest {wanted} of {got} frames taken")
-        lossy = True
-    height, width = frames.shape[1:3]
-    if height != width:
-        raise SubmissionError(f"{one.source}: {width}x{height} pixels; crop it to a square")
-    if width != requirement.size:
-        side = requirement.size
-        frames = np.stack(
-            [
-                np.asarray(Pil.fromarray(f).resize((side, side), Pil.Resampling.LANCZOS))
-                for f in frames
-            ]
+            frames = read_clip_file(path)[0]
+            check_frames(one.source, pair, frames)
+            indices, _ = self._chosen(one, pair, len(frames), lambda: frames)
+            write_output(self.folder, pair, frames[indices])
+            return True
+        images = list(index_folder(path).values())
+        indices, resampled = self._chosen(one, pair, len(images), lambda: read_frames(images))
+        images = [images[index] for index in indices]
+        copy_images(self.folder, pair, images, one.source)
+        return resampled or is_lossy(images)
+
+    def _chosen(
+        self, one: Taken, pair: Pair, got: int, frames: Callable[[], Frames]
+    ) -> tuple[np.ndarray, bool]:
+        """Return which frames are taken, and whether that resamples them in time.
+
+        Raises:
+            SubmissionError: when the length does not fit; one line that names the output.
+        """
+
+        def place(offsets: range) -> Offset | None:
+            if self.driving is None:
+                return None
+            if pair.driving not in self.curves:
+                shown = np.asarray(self.driving(pair))
+                self.curves[pair.driving] = motion_curves(shown, DRIVING_SHARE)
+            return best_offset(motion_curves(frames()), self.curves[pair.driving], offsets)
+
+        wanted = self.requirement.n_frames[pair]
+        tolerance = self.requirement.tolerance
+        choice = choose_frames(
+            got, wanted, tolerance=tolerance, resample=self.resample, place=place
         )
-        one.notes.append(f"resized from {width}x{height} to {side}x{side}")
-        lossy = True
-    if bool((frames == frames[..., :1]).all()):
-        one.notes.append("grey")
-    result.lossy |= lossy
-    return frames
+        if isinstance(choice, str):
+            raise SubmissionError(
+                f"{one.source}: {got} frames, '{pair.key}' has {wanted} ({choice}); make it again, "
+                "or take its nearest frames with --resample"
+            )
+        if choice.note:
+            one.notes.append(choice.note)
+        return choice.indices, choice.resampled

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -81,6 +82,16 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``manifest.json``."""
     schema = Manifest.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def id_from(folder: Path) -> str:
+    """Return a legal method id made from a folder's name.
+
+    >>> id_from(Path("runs/My Résults (final)"))
+    'my-results-final'
+    """
+    name = unicodedata.normalize("NFKD", folder.resolve().name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:64] or "submission"
 
 
 def visible(text: str) -> str:

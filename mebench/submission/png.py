@@ -11,10 +11,12 @@ import numpy as np
 from mebench.errors import SubmissionError
 from mebench.types import Image
 
+MIN_SIDE = 64
+"""Shortest side of a frame, pixels: a face on less shows no micro-expression."""
+MAX_SIDE = 1024
+"""Longest side of a frame, pixels; a protocol may allow less."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB = 0, 2
-MIN_SIDE, MAX_SIDE = 64, 1024
-"""Sides of a frame, pixels; a protocol may allow less than the largest."""
 _ALLOWED = {
     b"IHDR", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"tEXt", b"sBIT",
     b"bKGD",
@@ -47,6 +49,16 @@ def decode_png(
     except (OSError, SyntaxError, ValueError, zlib.error, struct.error) as error:
         raise SubmissionError(f"{where}: damaged PNG ({error}); write the frame again") from error
     return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
+
+
+def plain_shape(data: bytes) -> tuple[int, int] | None:
+    """Return height and width of a PNG that `decode_png` takes but for its size, else None."""
+    if not data.startswith(_SIGNATURE):
+        return None
+    try:
+        return _check_chunks(data, "")[1]
+    except SubmissionError:
+        return None
 
 
 def _check_size(

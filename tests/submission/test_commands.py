@@ -12,7 +12,7 @@ import mebench.protocol.opening
 import mebench.scoring
 import mebench.submission.placing
 from mebench.cli.main import main
-from tests.makers import PAIRS, SIZE, lie_anywhere, requirement, write_submission
+from tests.makers import PAIRS, lie_anywhere, requirement, write_submission
 
 
 @pytest.fixture
@@ -97,28 +97,3 @@ def test_the_schema_describes_the_manifest_init_writes(call, tmp_path):
     )
     call("schema", "-o", tmp_path / "schema.json")
     assert json.loads((tmp_path / "schema.json").read_text()) == schema
-
-
-def test_convert_tells_what_was_matched_and_its_result_is_valid(call, tmp_path):
-    given = tmp_path / "given"
-    for pair in PAIRS:
-        (given / f"{pair.template}__{pair.driving}").mkdir(parents=True)
-        for number in range(3):
-            image = Image.new("RGB", (SIZE, SIZE), (number, 20, 30))
-            image.save(given / f"{pair.template}__{pair.driving}" / f"f{number}.jpg")
-    (given / "teaser").mkdir()
-    image.save(given / "teaser" / "1.jpg")
-    code, told = call("convert", given, "-o", tmp_path / "out")
-    assert (code, "--id is missing" in told.err) == (2, True)
-    code, told = call("convert", given, "-o", tmp_path / "out", "--dry-run")
-    assert code == 0
-    assert "teaser -> nothing (names no driving clip of the protocol)" in told.out
-    assert not (tmp_path / "out").exists()
-    code, told = call("convert", given, "-o", tmp_path / "out", "--id", "mine")
-    assert code == 0, told.err
-    for pair in PAIRS:
-        assert f"{pair.template}__{pair.driving} -> {pair.key}" in told.out
-    assert call("validate", tmp_path / "out")[0] == 0
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["lossy"] is True
-    assert json.loads((tmp_path / "out-conversion.json").read_text())["lossy"] is True
-    assert call("convert", given, "-o", tmp_path / "out", "--id", "mine")[0] == 2

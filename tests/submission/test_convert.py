@@ -28,7 +28,7 @@ MEGC = Matcher(Pair(template, clip) for clip in CLIPS for template in OF_2021)
 MEGC22 = Matcher(Pair(template, clip) for clip in CLIPS for template in OF_2022)
 A = Pair("normalized_westernMale", "samm.007.007_7_1")
 B = Pair("normalized_asianFemale", "samm.007.007_7_1")
-SIDE = 16
+SIDE = 64
 WANTED = Requirement("megc2021", {A: 4, B: 4}, SIDE)
 MINE = Manifest(protocol="megc2021", method=Method(id="mine", title="Mine"))
 CLIP = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), dtype=np.uint8)
@@ -131,7 +131,8 @@ def test_lossless_folders_keep_every_pixel(given):
 @pytest.mark.parametrize("suffix", ["mp4", "avi", "mov", "gif", "jpg"])
 def test_lossy_forms_are_taken_and_said(given, suffix):
     smooth = (
-        np.full((4, 32, 32, 3), 90, np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None, None]
+        np.full((4, SIDE, SIDE, 3), 90, np.uint8)
+        + np.arange(4, dtype=np.uint8)[:, None, None, None]
     )
     name = given / "007_7_1_westernMale"
     for file in (given / "Surprise_007_7_1_westernMale").iterdir():
@@ -146,10 +147,7 @@ def test_lossy_forms_are_taken_and_said(given, suffix):
         write_mp4(name.with_suffix(".mp4"), smooth, 25)
         if suffix != "mp4":
             name.with_suffix(".mp4").rename(name.with_suffix(f".{suffix}"))
-    done, out = run(given)
-    (mine,) = [one for one in done.taken if one.output == A.key]
-    assert "resized from 32x32 to 16x16" in mine.notes
-    assert "grey" in mine.notes
+    _, out = run(given)
     made = open_submission(out, WANTED, guarded=False)
     assert made.manifest.lossy
     assert abs(float(made.frames(A)[2].mean()) - 92) < 3
@@ -164,22 +162,23 @@ def test_another_number_of_frames_is_told_and_resampled_only_when_asked(given):
     assert not (given.parent / "out").exists()
     done, out = run(given, resample=True)
     told = [note for one in done.taken for note in one.notes]
-    assert "nearest 4 of 6 frames taken" in told
+    assert told == ["2 frames more than the driving clip: nearest 4 of 6 frames taken"]
     assert len(open_submission(out, WANTED, guarded=False).frames(A)) == 4
     assert done.lossy
 
 
 def test_two_sources_of_one_output_are_refused_with_the_report_written(given):
-    write_mp4(given / "007_7_1-westMale.mp4", CLIP, 25)
+    images(given / "007_7_1-westMale", CLIP[::-1])
     report = given.parent / "report.json"
-    with pytest.raises(SubmissionError, match=r"2 sources are ambiguous.*007_7_1-westMale\.mp4"):
+    with pytest.raises(SubmissionError, match=r"2 sources are ambiguous.*007_7_1-westMale \("):
         run(given, report=report)
     rows = {row["source"]: row for row in json.loads(report.read_text())["sources"]}
-    assert rows["007_7_1-westMale.mp4"]["output"] == ""
+    assert rows["007_7_1-westMale"]["output"] == ""
     assert rows["007_7_1_asianFemale"]["output"] == B.key
     assert not (given.parent / "out").exists()
-    done, _ = run(given, mapping={"007_7_1-westMale.mp4": None})
+    done, out = run(given, mapping={"007_7_1-westMale": None})
     assert not done.ambiguous
+    assert np.array_equal(open_submission(out, WANTED, guarded=False).frames(A), CLIP)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "yaml"])
@@ -221,16 +220,12 @@ def test_a_mapping_of_other_clips_or_outputs_is_refused(given):
         plan(given, WANTED, {"007_7_1_asianFemale": Pair("a", "b")})
 
 
-def test_odd_shapes_and_empty_places_are_refused(given, tmp_path):
+def test_empty_places_are_refused(tmp_path):
     with pytest.raises(UsageError, match="no such folder"):
         find_clips(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no mp4"):
         find_clips(tmp_path / "empty")
-    (given / "007_7_1_asianFemale").rename(tmp_path / "moved")
-    images(given / "007_7_1_asianFemale", CLIP[:, :8])
-    with pytest.raises(SubmissionError, match="007_7_1_asianFemale: 16x8 pixels; crop"):
-        run(given)
 
 
 def test_a_damaged_file_is_named_without_its_place(given):
