@@ -23,6 +23,7 @@ from mebench.submission.mapping import write_mapping
 from mebench.submission.roles import COMPARISON, DRIVING, OTHER, STILL, VIDEO
 from mebench.submission.validate import Requirement
 from mebench.types import Pair
+from tests.makers import lie_anywhere
 
 CLIPS = (
     "samm.007.007_7_1", "samm.022.022_3_3", "samm.018.018_3_1", "casme2.17.EP01_13",
