@@ -28,7 +28,7 @@ from mebench.preprocess.crop import (
 )
 from mebench.preprocess.landmarks import Landmarker
 from mebench.spec import digest
-from mebench.types import Clip, Points
+from mebench.types import Clip, Face, Image, Points
 
 Framing = Literal["auto", "head", "face"]
 FRAMINGS: tuple[Framing, ...] = ("auto", "head", "face")
@@ -47,6 +47,8 @@ _STEP, _HIGHEST = 0.02, 0.40
 _ENOUGH = 0.9
 """Of the pictures looked at, the part that the crop has to suit."""
 _LOOKED_AT = 12
+FEWEST_PX, MOST_PX = 64, 1024
+"""Shortest and longest side of a picture that is drawn on in its own pixels."""
 _SIDE = 64
 
 Shown = tuple[Points, tuple[int, ...]]
@@ -115,6 +117,39 @@ def copy_crop(
 def described(crop: Crop) -> str:
     """Return a crop in words for reports."""
     return f"eye distance {crop.share:.2f} of the side"
+
+
+def whole_picture(image: Image, landmarks: Points) -> Face:
+    """Return a picture as a face to draw on, scaled down to at most `MOST_PX` a side.
+
+    Shapes: image (H, W, 3); landmarks (68, 2) in its pixels.
+    """
+    height, width = image.shape[:2]
+    scale = MOST_PX / max(height, width)
+    if scale >= 1:
+        return Face(image, np.asarray(landmarks, np.float32))
+    import cv2
+
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+    factor = np.array(size) / (width, height)
+    moved = (np.asarray(landmarks, np.float64) + 0.5) * factor - 0.5
+    return Face(np.asarray(small, np.uint8), moved.astype(np.float32))
+
+
+def require_large_enough(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse a picture that no output can have the size of.
+
+    Raises:
+        DatasetError: when a side is shorter than `FEWEST_PX`.
+    """
+    height, width = shape[:2]
+    # A long and narrow picture gets narrower still when it is scaled down.
+    if min(height, width) * min(1.0, MOST_PX / max(height, width)) < FEWEST_PX:
+        raise DatasetError(
+            f"{path}: the picture has {width} x {height} px, expected at least {FEWEST_PX} a side "
+            "and no long strip; give a larger picture"
+        )
 
 
 def crop_in(points: Points, side: int) -> Crop:

@@ -53,11 +53,11 @@ class SynthReference:
         truth = _truth(self.root, (self.root / STAMP).stat().st_mtime_ns)
         key = self.template_keys[pair.template]
         code = code_digest("synthme", "preprocess")
-        name = digest([truth.digest, key, pair.driving, self.size, code])
+        matrix = self.to_source[pair.template]
+        name = digest([truth.digest, key, pair.driving, self.size, matrix.tolist(), code])
         folder = self.cache / "references" / name
         if not folder.is_dir():
             raw = truth.reference(key, pair.driving)
-            matrix = self.to_source[pair.template]
             if raw.flow is None or raw.landmarks is None or raw.au_curves is None:
                 raise DatasetError(f"{self.root}: truth of {pair.key} is incomplete; make it again")
             _store_reference(
