@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from mebench.methods.fomm.material import thinned
 from mebench.methods.fomm.points import eye_distance, pick
 from mebench.methods.fomm.tracks import stored_track
 from mebench.methods.interpolation import Kernel, gaussian, still_points, thin_plate
+from mebench.preprocess.crop import alignment
 from mebench.preprocess.parallel import each
 from mebench.types import Face, FaceClip, Frames, Image, Progress
 
@@ -31,6 +33,9 @@ _DAMAGED = (
     OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
 )  # fmt: skip
 _STILL_PX = 5e-3
+_SQUARE, _SPARE = 256, 0.05
+_FINE = 512 * 512
+"""Pixels up to which a field is solved at each of them; a larger one is smooth between them."""
 _MEMORIES = 8
 _REMEMBERED_FRAMES = 32
 
@@ -85,7 +90,8 @@ def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames
     """Return the template moved by another face's motion, brought to its place, size and tilt.
 
     Between the points the displacements follow a thin-plate spline that is held at zero around the
-    face and on the border of the image (or a Gaussian kernel, see `WarpConfig`).
+    face and on the border of the image (or a Gaussian kernel, see `WarpConfig`). Of a picture that
+    shows more than the head, only the part around the head is looked at.
 
     Shapes: motion of T frames; returns (T, H, W, 3).
     Source: Bookstein, IEEE TPAMI 11(6), 1989 (thin-plate splines through landmarks).
@@ -93,8 +99,25 @@ def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames
     points = pick(template.landmarks, "face-44").astype(np.float64)
     linear = _similarity(motion.points, points)
     moves = config.amplitude * motion.displacements @ linear.T
-    field = _Field(template.image, points, eye_distance(template.landmarks), config)
-    return np.stack([field.warped(move) for move in moves])
+    iod = eye_distance(template.landmarks)
+    rows, columns = _around(template)
+    corner = np.array([columns.start, rows.start], np.float64)
+    field = _Field(template.image[rows, columns], points - corner, iod, config)
+    result = np.repeat(template.image[None], len(moves), axis=0)
+    for frame, move in zip(result, moves, strict=True):
+        frame[rows, columns] = field.warped(move)
+    return result
+
+
+def _around(template: Face) -> tuple[slice, slice]:
+    """Return rows and columns of the usual aligned square around the face; all of such a square."""
+    height, width = template.image.shape[:2]
+    matrix = alignment(template.landmarks, _SQUARE)
+    ends = (-0.5 - _SPARE * _SQUARE, (1 + _SPARE) * _SQUARE - 0.5)
+    corners = np.array([[x, y, 1.0] for x in ends for y in ends]) @ matrix.T
+    left, top = np.maximum(np.floor(corners.min(axis=0) + 0.5).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0) + 0.5).astype(int), [width, height])
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
 
 
 class LinearWarp(Baseline):
@@ -247,11 +270,16 @@ class _Field:
         height, width = image.shape[:2]
         ys, xs = np.mgrid[:height, :width]
         self.grid = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
+        self.step = math.ceil(math.sqrt(height * width / _FINE))
+        rows, columns = (math.ceil((side - 1) / self.step) + 1 for side in (height, width))
+        ys, xs = np.mgrid[:rows, :columns] * self.step
+        nodes = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
+        self.coarse = (rows, columns)
         if config.kernel == "gaussian":
-            self.basis = gaussian(points, self.grid, config.reach * iod, config.ridge)
+            self.basis = gaussian(points, nodes, config.reach * iod, config.ridge)
         else:
             still = still_points(points, width, height)
-            self.basis = thin_plate(points, still, self.grid, iod, config.ridge)
+            self.basis = thin_plate(points, still, nodes, iod, config.ridge)
         # Cubic splines are exact at any sub-pixel shift; OpenCV's remap rounds it to 1/32 pixel.
         self.splines = [spline_filter(self.image[..., c].astype(np.float64)) for c in range(3)]
 
@@ -260,7 +288,7 @@ class _Field:
         from scipy.ndimage import map_coordinates
 
         height, width = self.image.shape[:2]
-        field = self.basis @ moves
+        field = self._at_every_pixel(self.basis @ moves)
         planes = [field[:, k].reshape(height, width) for k in range(2)]
         moving = np.flatnonzero(np.abs(field).max(axis=1) > _STILL_PX)
         result = self.image.copy()
@@ -279,6 +307,16 @@ class _Field:
             )
             result[rows, columns, channel] = np.clip(np.rint(values), 0, 255)
         return result
+
+    def _at_every_pixel(self, field: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a field (N, 2) of the nodes at all pixels, linear between the nodes."""
+        if self.step == 1:
+            return field
+        from scipy.ndimage import map_coordinates
+
+        at = self.grid[:, ::-1].T / self.step
+        planes = [field[:, k].reshape(self.coarse) for k in range(2)]
+        return np.stack([map_coordinates(p, at, order=1, mode="nearest") for p in planes], axis=1)
 
 
 def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:

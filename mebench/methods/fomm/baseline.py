@@ -94,8 +94,9 @@ class FommPrior(Baseline):
         """Write the networks and their configuration."""
         states = {name: module.state_dict() for name, module in self._networks.modules().items()}
         content: dict[str, Any] = {"configuration": self.config.model_dump(mode="json"), **states}
-        if self._crop not in (None, HEAD):
-            content["crop"] = [self._crop.share, self._crop.height]
+        if self._crop != HEAD:
+            # What learned on the usual crop is written as before there were others.
+            content["crop"] = self._crop and [self._crop.share, self._crop.height]
         checkpoint.write(path, content)
 
     def import_published(self, path: Path) -> list[str]:
@@ -109,7 +110,7 @@ class FommPrior(Baseline):
             raise UsageError("published checkpoints of mraa have another layout; train one instead")
         networks = build(self.config, 0)
         report = read_published(path, networks.modules())
-        self._use(networks)
+        self._use(networks, HEAD)
         return report.lines()
 
     def load(self, path: Path, *, device: str = "cpu") -> None:
@@ -131,7 +132,7 @@ class FommPrior(Baseline):
             checkpoint.load_into(module, name, states.get(name), path)
         for module in networks.modules().values():
             module.to(device)
-        self._use(networks, _crop_of(content.get("crop"), path))
+        self._use(networks, _crop_of(content, path))
 
     def _use(self, networks: Networks, crop: Crop | None = None) -> None:
         self._networks = networks._replace(discriminator=None)
@@ -139,10 +140,11 @@ class FommPrior(Baseline):
         self._crop = crop
 
 
-def _crop_of(found: Any, path: Path) -> Crop:
-    """Return the crop of the clips a checkpoint learned on; the usual one where none is stated."""
+def _crop_of(content: dict[str, Any], path: Path) -> Crop | None:
+    """Return the crop of the clips a checkpoint learned on; None where it learned nothing yet."""
+    found = content.get("crop", (HEAD.share, HEAD.height))
     if found is None:
-        return HEAD
+        return None
     try:
         share, height = (float(value) for value in found)
     except (TypeError, ValueError) as error:
