@@ -42,7 +42,7 @@ def index_csv(clips: Iterable[Clip]) -> str:
 
 
 def write_index(
-    clips: Iterable[Clip], path: Path, more: Mapping[str, object] | None = None
+    clips: Iterable[Clip], path: Path, more: Mapping[str, str | float] | None = None
 ) -> None:
     """Write the index as CSV, with `more` columns that hold one value for all clips."""
     table = index_table(clips)
