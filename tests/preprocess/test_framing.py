@@ -83,7 +83,7 @@ def test_a_word_overrides_and_others_are_refused(true_points: np.ndarray) -> Non
     wide, narrow = tight(true_points, 0.2, 1.5, 2.5), tight(true_points, 0.45, 0.84, 1.88)
     assert choose_crop([narrow], "head") == HEAD
     assert choose_crop([wide], "face").share == 0.50
-    with pytest.raises(UsageError, match="unknown crop 'haed'. Did you mean 'head'"):
+    with pytest.raises(UsageError, match=r"unknown crop 'haed'\. Did you mean 'head'"):
         choose_crop([wide], "haed")  # type: ignore[arg-type]
 
 
