@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,13 @@ from mebench.io.frames import read_image, write_png
 from mebench.io.video import read_driving, write_mp4
 from mebench.methods.base import Baseline
 from mebench.metrics.base import Case, Missing, Value
-from mebench.preprocess.crop import alignment
-from mebench.preprocess.framing import Framing, require_large_enough, whole_picture
+from mebench.preprocess.crop import align_image, alignment
+from mebench.preprocess.framing import (
+    Framing,
+    choose_crop,
+    require_large_enough,
+    whole_picture,
+)
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.prepare import prepare_frames, prepare_image
 from mebench.report.sheets import contact_sheet, difference
@@ -153,12 +158,23 @@ def sheet(result: Generated) -> np.ndarray:
     """Return template, driving and generated frames over time with amplified changes."""
     steps = np.linspace(0, len(result.frames) - 1, 7).round().astype(int)[1:]
     driving = [np.asarray(result.driving.frames[t]) for t in steps]
-    generated = [result.frames[t] for t in steps]
+    template, start, *generated = _faces(result, [0, *steps])
     first = np.asarray(result.driving.frames[0])
     rows = [
         [first, *driving],
         [first, *(difference(frame, first) for frame in driving)],
-        [result.template.image, *generated],
-        [result.template.image, *(difference(f, result.frames[0]) for f in generated)],
+        [template, *generated],
+        [template, *(difference(frame, start) for frame in generated)],
     ]
     return contact_sheet(rows, ["first / template", *(f"frame {t}" for t in steps)])
+
+
+def _faces(result: Generated, at: Sequence[int]) -> list[Image]:
+    """Return the template and some frames, of a whole photo the part that shows the face."""
+    face, side = result.template, result.driving.frames.shape[1]
+    images = [face.image, *(result.frames[t] for t in at)]
+    if face.image.shape[:2] == (side, side):
+        return images
+    crop = choose_crop([(face.landmarks, face.image.shape)])
+    matrix = alignment(face.landmarks, side, crop)
+    return [align_image(image, matrix, side) for image in images]
