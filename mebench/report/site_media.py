@@ -196,7 +196,7 @@ def player(
     if pixels:
         place = root / "media" / data.protocol.id
         clips = {
-            ("template", f"templates/{pair.template}"): data.templates[pair.template].image[None],
+            ("template", f"templates/{pair.template}"): data.canvas(pair.template).image[None],
             ("driving", f"driving/{pair.driving}"): np.asarray(driving.frames),
             ("generated", f"{file_name(submission.manifest.method.id)}/{pair.key}"): generated,
         }
