@@ -90,7 +90,7 @@ def close(folder: Path, data: ProtocolData, made_by: Method) -> None:
 
 def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:
     with one_thread():
-        return method.generate(data.templates[pair.template], data.driving[pair.driving])
+        return method.generate(data.canvas(pair.template), data.driving[pair.driving])
 
 
 def _write_pair(folder: Path, make: Callable[[Pair], Frames], pair: Pair) -> None:
