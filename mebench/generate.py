@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,17 @@ from mebench.io.frames import read_image, write_png
 from mebench.io.video import read_driving, write_mp4
 from mebench.methods.base import Baseline
 from mebench.metrics.base import Case, Missing, Value
+from mebench.preprocess.crop import align_image, alignment
+from mebench.preprocess.framing import (
+    Framing,
+    choose_crop,
+    require_large_enough,
+    whole_picture,
+)
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.prepare import prepare_frames, prepare_image
 from mebench.report.sheets import contact_sheet, difference
-from mebench.types import Face, FaceClip, Frames, Pair
+from mebench.types import Face, FaceClip, Frames, Image, Pair, Points
 
 _FAMILIES = ("action_units", "identity")
 _KEYS = ("au_consistency", "motion_similarity", "au_amplitude", "identity_distance")
@@ -30,7 +37,7 @@ class Generated:
 
     Attributes:
         frames: (T, H, W, 3) uint8.
-        template: the aligned photo.
+        template: the photo, or the aligned square of it that was asked for.
         driving: the aligned driving clip.
         values: metrics against the driving clip and the template; `Missing` says why not.
         notes: what the user should know about the choices made.
@@ -52,8 +59,12 @@ def animate(
     driving_landmarks: Landmarker,
     size: int = 256,
     fps: float | None = None,
+    crop: Framing = "auto",
 ) -> Generated:
     """Make the face in a photo show the micro-expression of a clip.
+
+    It is drawn on the photo's own pixels, at most 1024 a side; with `crop` "head" or "face" on an
+    aligned square of `size` pixels. The driving clip is aligned to `size` pixels.
 
     Raises:
         DatasetError: for an unreadable file or no face, naming the file.
@@ -67,12 +78,24 @@ def animate(
         raise DatasetError(f"{template}: no such file; give a photo")
     photo = read_image(template)
     with _face_of(template, "take a photo that shows one whole face from the front"):
-        face = prepare_image(photo, template_landmarks, size, key=template.name, notes=notes)
+        points = template_landmarks.points(template.name, photo, notes)
+        face = _drawn_on(template, photo, points, size, crop, notes)
     with _face_of(driving, "take a clip whose first frame shows one whole face from the front"):
         face_clip = prepare_frames(
-            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes
+            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes, crop=crop
         )
     return Generated(baseline.generate(face, face_clip), face, face_clip, notes=tuple(notes))
+
+
+def _drawn_on(
+    path: Path, photo: Image, points: Points, size: int, crop: Framing, notes: list[str]
+) -> Face:
+    """Return the photo itself, or the aligned square that was asked for."""
+    if crop != "auto":
+        return prepare_image(photo, points, size, key=path.name, notes=notes, crop=crop)
+    require_large_enough(path, photo.shape)
+    alignment(points, size)  # Refuses a face that is too small to be moved.
+    return whole_picture(photo, points)
 
 
 @contextmanager
@@ -135,12 +158,23 @@ def sheet(result: Generated) -> np.ndarray:
     """Return template, driving and generated frames over time with amplified changes."""
     steps = np.linspace(0, len(result.frames) - 1, 7).round().astype(int)[1:]
     driving = [np.asarray(result.driving.frames[t]) for t in steps]
-    generated = [result.frames[t] for t in steps]
+    template, start, *generated = _faces(result, [0, *steps])
     first = np.asarray(result.driving.frames[0])
     rows = [
         [first, *driving],
         [first, *(difference(frame, first) for frame in driving)],
-        [result.template.image, *generated],
-        [result.template.image, *(difference(f, result.frames[0]) for f in generated)],
+        [template, *generated],
+        [template, *(difference(frame, start) for frame in generated)],
     ]
     return contact_sheet(rows, ["first / template", *(f"frame {t}" for t in steps)])
+
+
+def _faces(result: Generated, at: Sequence[int]) -> list[Image]:
+    """Return the template and some frames, of a whole photo the part that shows the face."""
+    face, side = result.template, result.driving.frames.shape[1]
+    images = [face.image, *(result.frames[t] for t in at)]
+    if face.image.shape[:2] == (side, side):
+        return images
+    crop = choose_crop([(face.landmarks, face.image.shape)])
+    matrix = alignment(face.landmarks, side, crop)
+    return [align_image(image, matrix, side) for image in images]

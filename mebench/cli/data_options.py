@@ -46,6 +46,17 @@ _corrections_option = click.option(
 )
 
 
+def crop_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that says how much of the head a crop shows."""
+    return click.option(
+        "--crop",
+        type=Choice(["auto", "head", "face"]),
+        default="auto",
+        show_default=True,
+        help="The whole head, the face alone, or as much of the head as the pictures show.",
+    )(command)
+
+
 def copy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which copy is read and how: root, table, layout, corrections."""
     for option in (_corrections_option, _layout_option, _table_option, root_option):

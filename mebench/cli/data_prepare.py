@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mebench import settings
-from mebench.cli.data_options import copy_options, load
+from mebench.cli.data_options import copy_options, crop_option, load
 from mebench.cli.options import Choice, job_count
 from mebench.errors import UsageError
 from mebench.preprocess.parallel import BACKENDS
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--face", type=int, help="With several faces: which one, 0 is the leftmost.")
 @click.option("--size", type=int, default=256, show_default=True, help="Side of the crop.")
+@crop_option
 @click.option("--colour", type=Choice(["rgb", "gray"]), default="rgb", show_default=True)
 @click.option(
     "--apex",
@@ -75,6 +76,7 @@ def prepare(
     landmarks_root: Path | None,
     face: int | None,
     size: int,
+    crop: Any,
     colour: Any,
     apex: Any,
     tim: int | None,
@@ -88,6 +90,7 @@ def prepare(
 ) -> None:
     """Crop, align and cache the clips of DATASET; run again to go on after an interruption."""
     from mebench.cli.progress import console_progress
+    from mebench.preprocess.framing import copy_crop, described
     from mebench.preprocess.landmarks import choose_landmarker
     from mebench.preprocess.prepare import prepare as prepare_clips
 
@@ -99,6 +102,7 @@ def prepare(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
     )
     cache, workers, progress = settings.cache_folder(), job_count(jobs, 1), console_progress()
+    chosen = copy_crop(clips, landmarker, cache, crop)
     prepared = prepare_clips(
         clips,
         size=size,
@@ -111,10 +115,11 @@ def prepare(
         on_missing=on_missing,
         apex=apex,
         tim=tim,
+        crop=chosen,
     )
     failures = (*_without_frames(source, clips), *prepared.failures)
     if index_file is not None:
-        _write_index(clips, prepared, index_file)
+        _write_index(clips, prepared, index_file, chosen.share)
     if triples is not None:
         _write_triples(source, prepared, triples, workers, backend, progress)
     for line in (*prepared.notes, *_failure_table(failures)):
@@ -129,6 +134,8 @@ def prepare(
             "failures": {failure.key: failure.reason for failure in failures},
             "notes": list(prepared.notes),
             "landmarks": landmarker.name,
+            "eye_share": chosen.share,
+            "eye_height": chosen.height,
             "cache": str(cache),
         }
         click.echo(json.dumps(done, indent=2, sort_keys=True, ensure_ascii=False))
@@ -136,7 +143,8 @@ def prepare(
     shown = ", ".join(f"{count} {source}" for source, count in sorted(apexes.items()))
     click.echo(
         f"{len(prepared)} clips ready at {size} px ({prepared.made} new, landmarks: "
-        f"{landmarker.name}, apex: {shown}, {len(failures)} left out) in {cache}"
+        f"{landmarker.name}, apex: {shown}, {len(failures)} left out) in {cache}; "
+        f"{described(chosen)}"
     )
 
 
@@ -164,12 +172,14 @@ def _failure_table(failures: Sequence[Failure]) -> list[str]:
     return [f"left out: {len(failures)} clips", *rows]
 
 
-def _write_index(clips: Sequence[Clip], prepared: PreparedSet, path: Path) -> None:
+def _write_index(
+    clips: Sequence[Clip], prepared: PreparedSet, path: Path, eye_share: float
+) -> None:
     from mebench.datasets.index import index_digest, write_index
     from mebench.preprocess.apex import with_apexes
 
     stated = with_apexes(clips, prepared.clips)
-    write_index(stated, path)
+    write_index(stated, path, {"eye_share": eye_share})
     click.echo(f"{len(stated)} clips written to {path}", err=True)
     click.echo(f"index digest {index_digest(stated)}", err=True)
 

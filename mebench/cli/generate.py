@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from mebench.cli.data_options import crop_option
 from mebench.cli.options import Choice, device_of
 
 
@@ -22,8 +24,9 @@ from mebench.cli.options import Choice, device_of
     type=click.IntRange(32, 1024),
     default=256,
     show_default=True,
-    help="Side of the frames, pixels.",
+    help="Side of aligned squares: the driving clip's, and with --crop head|face the photo's.",
 )
+@crop_option
 @click.option("--fps", type=float, help="Frame rate of a driving folder.")
 @click.option("--face", type=click.IntRange(min=0), help="Take the N-th face of the photo.")
 @click.option(
@@ -41,12 +44,17 @@ def generate(
     driving: Path,
     out: Path,
     size: int,
+    crop: Any,
     fps: float | None,
     face: int | None,
     landmarks: str,
     device: str | None,
 ) -> None:
-    """Let baseline NAME make the face in a photo show the micro-expression of a clip."""
+    """Let baseline NAME make the face in a photo show the micro-expression of a clip.
+
+    Frames have the photo's own pixels, at most 1024 a side; with --crop head or face they are
+    aligned squares.
+    """
     from mebench import settings
     from mebench.errors import UsageError
     from mebench.generate import animate, measure, require_free, write
@@ -74,6 +82,7 @@ def generate(
         driving_landmarks=finder(landmarks),
         size=size,
         fps=fps,
+        crop=crop,
     )
     for note in result.notes:
         click.echo(note, err=True)

@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from mebench.errors import DatasetError, did_you_mean
 from mebench.io.files import atomic_path
 from mebench.preprocess.landmarks import choose_landmarker
+from mebench.preprocess.prepare import prepare_frames
 
 if TYPE_CHECKING:
     from mebench.datasets.base import Dataset
+    from mebench.preprocess.framing import Framing
     from mebench.preprocess.landmarks import Landmarker
     from mebench.types import Clip, Frames
 
 _STRONGEST = 6
+_SIDE = 256
 
 
-def draw_sheet(dataset: Dataset, clip_id: str, out: Path) -> None:
-    """Write a PNG of one clip, named by its id, ``subject/id`` or key.
+def draw_sheet(dataset: Dataset, clip_id: str, out: Path, crop: Framing | None = None) -> None:
+    """Write a PNG of one clip, named by its id, ``subject/id`` or key; recorded or cropped frames.
 
     Raises:
         DatasetError: when no clip, or more than one, has that name.
@@ -31,7 +34,11 @@ def draw_sheet(dataset: Dataset, clip_id: str, out: Path) -> None:
     frames = clip.frames()
     apex = clip.apex_index if clip.apex_index is not None else _strongest(frames)
     landmarker = choose_landmarker(dataset.info.id, dataset.root)
-    _draw(clip, frames, apex, _curves(clip, frames, landmarker), out)
+    curves = _curves(clip, frames, landmarker)
+    if crop is not None:
+        points = landmarker.points(clip.key, np.asarray(frames[0]))
+        frames = prepare_frames(frames, points, _SIDE, clip.key, clip.fps, crop=crop).frames
+    _draw(clip, frames, apex, curves, out)
 
 
 def _find(dataset: Dataset, name: str) -> Clip:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,13 +36,18 @@ def synth(out: Path, preset: str, seed: int, jobs: int | None) -> None:
 @click.argument("clip")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the copy.")
 @click.option(
+    "--crop",
+    type=Choice(["head", "face"]),
+    help="Draw the aligned crop instead of the recorded frames.",
+)
+@click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     help="PNG to write.",
 )
-def show(dataset: str, clip: str, root: Path | None, out: Path) -> None:
+def show(dataset: str, clip: str, root: Path | None, crop: Any, out: Path) -> None:
     """Draw a contact sheet of one CLIP of DATASET: onset, apex, offset, motion over time."""
     from mebench.cli.sheet import draw_sheet
     from mebench.datasets.base import load_dataset
@@ -50,5 +56,5 @@ def show(dataset: str, clip: str, root: Path | None, out: Path) -> None:
     place = root or settings.data_root(dataset)
     if place is None:
         raise UsageError(f"no folder known for {dataset}; give --root DIR")
-    draw_sheet(load_dataset(dataset, place), clip, out)
+    draw_sheet(load_dataset(dataset, place), clip, out, crop)
     click.echo(str(out))

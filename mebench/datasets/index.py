@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,9 +41,14 @@ def index_csv(clips: Iterable[Clip]) -> str:
     return text
 
 
-def write_index(clips: Iterable[Clip], path: Path) -> None:
-    """Write the index as CSV."""
-    write_text(path, index_csv(clips))
+def write_index(
+    clips: Iterable[Clip], path: Path, more: Mapping[str, str | float] | None = None
+) -> None:
+    """Write the index as CSV, with `more` columns that hold one value for all clips."""
+    table = index_table(clips)
+    for column, value in (more or {}).items():
+        table[column] = value
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def index_digest(clips: Iterable[Clip]) -> str:

@@ -28,10 +28,12 @@ class Baseline(ABC):
         cache: where it may keep, by content, what it measured on clips; None to keep nothing.
         jobs: worker processes it may use.
         devices: devices that training may use, one process each.
+        paints: whether it draws on the template, and so on any picture of it.
     """
 
     config_model: ClassVar[type[BaselineConfig]] = BaselineConfig
     trainable: ClassVar[bool] = False
+    paints: ClassVar[bool] = True
 
     def __init__(self, config: BaselineConfig | None = None) -> None:
         self.config = config if config is not None else self.config_model()

@@ -19,12 +19,17 @@ class CopyTemplate(Baseline):
 class CopyDriving(Baseline):
     """The driving frames themselves: perfect motion, the identity lost."""
 
+    paints = False
+
     def generate(self, template: Face, driving: FaceClip) -> Frames:
-        """Return (T, H, W, 3): the driving frames at the template's size."""
+        """Return (T, H, W, 3): the driving frames, at the size of a square template.
+
+        A template of another shape has another view than the driving clip: that one is kept.
+        """
         import cv2
 
         height, width = template.image.shape[:2]
-        if driving.frames.shape[1:3] == (height, width):
+        if height != width or driving.frames.shape[1:3] == (height, width):
             return np.array(driving.frames)
         shrinks = driving.frames.shape[1] >= height
         how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC

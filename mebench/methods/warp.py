@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from mebench.errors import UsageError, WeightsError
 from mebench.io.files import atomic_path
@@ -22,33 +21,16 @@ from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.material import thinned
 from mebench.methods.fomm.points import eye_distance, pick
 from mebench.methods.fomm.tracks import stored_track
-from mebench.methods.interpolation import Kernel, gaussian, still_points, thin_plate
+from mebench.methods.warp_field import WarpConfig, WarpField, around
 from mebench.preprocess.parallel import each
-from mebench.types import Face, FaceClip, Frames, Image, Progress
+from mebench.types import Face, FaceClip, Frames, Progress
 
 _POINTS = PointsConfig(point_set="face-44", tracking="flow", remove_head_motion=True)
 _DAMAGED = (
     OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
 )  # fmt: skip
-_STILL_PX = 5e-3
 _MEMORIES = 8
 _REMEMBERED_FRAMES = 32
-
-
-class WarpConfig(BaselineConfig):
-    """Settings of the landmark-driven warp.
-
-    Attributes:
-        amplitude: factor on the motion; 1 copies it.
-        kernel: how the points' motion reaches the pixels between them; see `interpolation`.
-        reach: standard deviation of a point's influence, in eye distances (gaussian alone).
-        ridge: how far the field may miss a point's motion to be smoother; 0 meets every point.
-    """
-
-    amplitude: float = Field(default=1.0, ge=0.0, le=10.0)
-    kernel: Kernel = "thin-plate"
-    reach: float = Field(default=0.28, gt=0.0, le=2.0)
-    ridge: float = Field(default=0.003, ge=0.0, le=10.0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +67,8 @@ def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames
     """Return the template moved by another face's motion, brought to its place, size and tilt.
 
     Between the points the displacements follow a thin-plate spline that is held at zero around the
-    face and on the border of the image (or a Gaussian kernel, see `WarpConfig`).
+    face and on the border of the image (or a Gaussian kernel, see `WarpConfig`). Of a picture that
+    shows more than the head, only the part around the head is looked at.
 
     Shapes: motion of T frames; returns (T, H, W, 3).
     Source: Bookstein, IEEE TPAMI 11(6), 1989 (thin-plate splines through landmarks).
@@ -93,8 +76,14 @@ def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames
     points = pick(template.landmarks, "face-44").astype(np.float64)
     linear = _similarity(motion.points, points)
     moves = config.amplitude * motion.displacements @ linear.T
-    field = _Field(template.image, points, eye_distance(template.landmarks), config)
-    return np.stack([field.warped(move) for move in moves])
+    iod = eye_distance(template.landmarks)
+    rows, columns = around(template)
+    corner = np.array([columns.start, rows.start], np.float64)
+    field = WarpField(template.image[rows, columns], points - corner, iod, config)
+    result = np.repeat(template.image[None], len(moves), axis=0)
+    for frame, move in zip(result, moves, strict=True):
+        frame[rows, columns] = field.warped(move)
+    return result
 
 
 class LinearWarp(Baseline):
@@ -233,52 +222,6 @@ def _varied(clips: Sequence[FaceClip], count: int) -> list[FaceClip]:
                 chosen.append(clip)
         waiting = rest
     return chosen
-
-
-class _Field:
-    """Warps one image by displacements of its points; the kernel is solved once."""
-
-    def __init__(
-        self, image: Image, points: NDArray[np.float64], iod: float, config: WarpConfig
-    ) -> None:
-        from scipy.ndimage import spline_filter
-
-        self.image = np.ascontiguousarray(image)
-        height, width = image.shape[:2]
-        ys, xs = np.mgrid[:height, :width]
-        self.grid = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
-        if config.kernel == "gaussian":
-            self.basis = gaussian(points, self.grid, config.reach * iod, config.ridge)
-        else:
-            still = still_points(points, width, height)
-            self.basis = thin_plate(points, still, self.grid, iod, config.ridge)
-        # Cubic splines are exact at any sub-pixel shift; OpenCV's remap rounds it to 1/32 pixel.
-        self.splines = [spline_filter(self.image[..., c].astype(np.float64)) for c in range(3)]
-
-    def warped(self, moves: NDArray[np.float64]) -> Image:
-        """Return the image with its points displaced by `moves` (K, 2), pixels."""
-        from scipy.ndimage import map_coordinates
-
-        height, width = self.image.shape[:2]
-        field = self.basis @ moves
-        planes = [field[:, k].reshape(height, width) for k in range(2)]
-        moving = np.flatnonzero(np.abs(field).max(axis=1) > _STILL_PX)
-        result = self.image.copy()
-        if len(moving) == 0:
-            return result
-        # The field lives on the template's pixels; one fixed-point step finds where a pixel came
-        # from: the field changes by less than a tenth over the length of a micro-expression.
-        target = self.grid[moving]
-        at = (target - field[moving])[:, ::-1].T
-        shift = [map_coordinates(plane, at, order=1, mode="nearest") for plane in planes]
-        source = target - np.stack(shift, axis=1)
-        rows, columns = np.divmod(moving, width)
-        for channel, spline in enumerate(self.splines):
-            values = map_coordinates(
-                spline, source[:, ::-1].T, order=3, mode="mirror", prefilter=False
-            )
-            result[rows, columns, channel] = np.clip(np.rint(values), 0, 255)
-        return result
 
 
 def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:

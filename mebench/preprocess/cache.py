@@ -20,6 +20,7 @@ from mebench.errors import DatasetError
 from mebench.io.files import atomic_folder, write_json
 from mebench.io.frames import pixel_digest
 from mebench.preprocess.apex import VERSION, Spot
+from mebench.preprocess.crop import HEAD, Crop
 from mebench.spec import digest
 from mebench.types import Clip, Frames, Image, Points
 
@@ -82,21 +83,23 @@ def read_frames(
         raise DatasetError(f"{path}: cached frames are damaged; prepare again") from error
 
 
-def entry_key(clip: Clip, *, landmarks: str, size: int, colour: str) -> str:
+def entry_key(clip: Clip, *, landmarks: str, size: int, colour: str, crop: Crop = HEAD) -> str:
     """Return the sha256 that names a clip's entry.
 
     Image files count by name, size and time of change; other readers by their pixels.
     """
-    return digest(
-        {
-            "format": FORMAT,
-            "clip": clip.key,
-            "pixels": _source(clip),
-            "landmarks": landmarks,
-            "size": size,
-            "colour": colour,
-        }
-    )
+    parts = {
+        "format": FORMAT,
+        "clip": clip.key,
+        "pixels": source_of(clip),
+        "landmarks": landmarks,
+        "size": size,
+        "colour": colour,
+    }
+    if crop != HEAD:
+        # The usual crop keeps the names it had before there were others.
+        parts["crop"] = [crop.share, crop.height]
+    return digest(parts)
 
 
 def timed_key(entry: Entry, count: int) -> str:
@@ -189,7 +192,8 @@ def _spot_file(entry: Entry, method: str) -> Path:
     return entry.folder / f"apex-{method}.json"
 
 
-def _source(clip: Clip) -> Any:
+def source_of(clip: Clip) -> Any:
+    """Return what stands for a clip's pixels in a key: its files as they lie, or a digest."""
     if not isinstance(clip.reader, FrameFiles):
         return pixel_digest(clip.frames())
     files: list[list[Any]] = []

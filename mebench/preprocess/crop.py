@@ -1,14 +1,16 @@
 """Aligned square crops: one similarity a clip puts the eyes of frame 0 at fixed places.
 
 The eye centres (means of points 36-41 and 42-47) come to (0.35, 0.40) and (0.65, 0.40) of the
-side, so the inter-ocular distance (IOD) is 0.30 of the side. Every frame of a clip is resampled
-with the same map, so no motion is added or taken away.
+side, so the inter-ocular distance (IOD) is 0.30 of the side. Tight pictures get a tighter `Crop`
+(see `framing`). Every frame of a clip is resampled with the same map, so no motion is added or
+taken away.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,6 @@ from mebench.errors import DatasetError
 from mebench.io.video import tell
 from mebench.types import Flow, Frames, Image, Points
 
-LEFT_EYE, RIGHT_EYE = (0.35, 0.40), (0.65, 0.40)
-"""Places of the eye on the image's left and right, as parts of the side."""
 OUTSIDE_TOLD = 0.03
 """A crop with a larger part outside the image is told."""
 _MIN_IOD_PX = 8.0
@@ -30,7 +30,30 @@ Shape = tuple[int, int]
 """Height and width, pixels."""
 
 
-def alignment(landmarks: Points, size: int) -> Matrix:
+@dataclass(frozen=True)
+class Crop:
+    """Where the eyes lie in an aligned square, as parts of its side.
+
+    Attributes:
+        share: distance between the eyes.
+        height: from the upper edge down to the eyes.
+    """
+
+    share: float = 0.30
+    height: float = 0.40
+
+    @property
+    def eyes(self) -> tuple[complex, complex]:
+        """Places of the eye on the image's left and right."""
+        half = self.share / 2
+        return complex(0.5 - half, self.height), complex(0.5 + half, self.height)
+
+
+HEAD = Crop()
+"""The usual crop: the whole head."""
+
+
+def alignment(landmarks: Points, size: int, crop: Crop = HEAD) -> Matrix:
     """Return the similarity that maps aligned pixels to pixels of the image of `landmarks`.
 
     Shapes: landmarks (68, 2); result (2, 3) float64.
@@ -41,17 +64,23 @@ def alignment(landmarks: Points, size: int) -> Matrix:
     points = np.asarray(landmarks, np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise DatasetError(f"landmarks must be 68 finite (x, y) points, got {points.shape}")
-    left, right = (complex(*points[a:b].mean(axis=0)) for a, b in ((36, 42), (42, 48)))
+    left, right = eye_centres(points)
     if abs(right - left) < _MIN_IOD_PX:
         raise DatasetError(
             f"the eyes are {abs(right - left):.1f} px apart, at least {_MIN_IOD_PX:g} are needed; "
             "use a larger image of the face"
         )
     # A similarity is z -> turn * z + shift on complex numbers.
-    goal_left, goal_right = size * complex(*LEFT_EYE), size * complex(*RIGHT_EYE)
+    goal_left, goal_right = (size * eye for eye in crop.eyes)
     turn = (right - left) / (goal_right - goal_left)
     shift = left - turn * goal_left
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def eye_centres(points: NDArray[np.floating]) -> tuple[complex, complex]:
+    """Return x + iy of the eye on the image's left and right, of 68 points."""
+    left, right = (points[first : first + 6].mean(axis=0) for first in (36, 42))
+    return complex(*left), complex(*right)
 
 
 def align_image(image: Image, to_source: Matrix, size: int | Shape) -> Image:

@@ -13,12 +13,15 @@ from mebench.errors import DatasetError, UsageError
 from mebench.preprocess.apex import ApexMethod, check_method, with_apex
 from mebench.preprocess.cache import Entry, sweep
 from mebench.preprocess.crop import (
+    HEAD,
+    Crop,
     align_frames,
     align_image,
     align_points,
     alignment,
     tell_outside,
 )
+from mebench.preprocess.framing import Framing, crop_for
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.parallel import Backend, each
 from mebench.preprocess.prepared import Failure, PreparedSet
@@ -52,12 +55,13 @@ def prepare(
     on_missing: OnMissing = "fail",
     apex: ApexMethod = "none",
     tim: int | None = None,
+    crop: Crop = HEAD,
 ) -> PreparedSet:
     """Return the clips cropped and aligned, from the cache where they are there already.
 
     `apex` says how it is spotted in clips that have none; `tim` brings every clip to that many
-    frames. The same clips give the same bytes whatever `jobs`; an interrupted run goes on where it
-    stopped.
+    frames; `crop` is the same for all clips of a copy (see `framing.copy_crop`). The same clips
+    give the same bytes whatever `jobs`; an interrupted run goes on where it stopped.
 
     Raises:
         DatasetError: for the first clip that cannot be prepared, unless `on_missing` is "skip", and
@@ -70,7 +74,7 @@ def prepare(
     if tim is not None:
         check_count(tim)
     sweep(cache)
-    work = partial(prepare_one, recipe=Recipe(size, landmarker, colour, cache, apex, tim))
+    work = partial(prepare_one, recipe=Recipe(size, landmarker, colour, cache, apex, tim, crop))
     items: list[tuple[Clip, Entry]] = []
     failures: list[Failure] = []
     notes: list[str] = []
@@ -112,16 +116,18 @@ def prepare_image(
     *,
     key: str = "template",
     notes: list[str] | None = None,
+    crop: Crop | Framing = HEAD,
 ) -> Face:
     """Return one photo cropped and aligned, with its landmarks in aligned pixels.
 
-    Shapes: image (H, W, 3) uint8; landmarks (68, 2) in pixels of the photo, or who finds them.
+    Shapes: image (H, W, 3) uint8; landmarks (68, 2) in pixels of the photo, or who finds them;
+    crop: one, or a word that says how it is chosen.
 
     Raises:
         DatasetError: when no face is found or the eyes are too close.
     """
     points = _points(landmarks, key, image, notes)
-    to_source = alignment(points, size)
+    to_source = alignment(points, size, crop_for(crop, points, image.shape))
     tell_outside(key, to_source, size, image.shape, notes)
     return Face(align_image(image, to_source, size), align_points(points, to_source))
 
@@ -134,16 +140,18 @@ def prepare_frames(
     fps: float,
     *,
     notes: list[str] | None = None,
+    crop: Crop | Framing = HEAD,
 ) -> FaceClip:
     """Return a clip that belongs to no data set cropped and aligned by its frame 0.
 
-    Shapes: frames (T, H, W, 3) uint8; landmarks (68, 2) of frame 0, or who finds them.
+    Shapes: frames (T, H, W, 3) uint8; landmarks (68, 2) of frame 0, or who finds them; crop: as
+    for `prepare_image`.
 
     Raises:
         DatasetError: when no face is found or the eyes are too close.
     """
     points = _points(landmarks, key, frames[0], notes)
-    to_source = alignment(points, size)
+    to_source = alignment(points, size, crop_for(crop, points, frames.shape[1:]))
     tell_outside(key, to_source, size, frames.shape[1:], notes)
     return FaceClip(
         key=key,

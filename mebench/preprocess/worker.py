@@ -21,7 +21,15 @@ from mebench.preprocess.cache import (
     write_entry,
     write_spot,
 )
-from mebench.preprocess.crop import align_image, align_points, alignment, tell_outside, to_gray
+from mebench.preprocess.crop import (
+    HEAD,
+    Crop,
+    align_image,
+    align_points,
+    alignment,
+    tell_outside,
+    to_gray,
+)
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.prepared import Failure
 from mebench.preprocess.tim import interpolate
@@ -38,6 +46,7 @@ class Recipe:
     cache: Path
     apex: ApexMethod
     tim: int | None
+    crop: Crop = HEAD
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,10 @@ def _cropped(clip: Clip, recipe: Recipe) -> tuple[Entry, bool]:
         landmarks=recipe.landmarker.digest(clip.key),
         size=recipe.size,
         colour=recipe.colour,
+        crop=recipe.crop,
     )
     folder = entry_folder(recipe.cache, name)
-    return _found_or_made(
-        folder, lambda: _make(clip, folder, recipe.size, recipe.landmarker, recipe.colour)
-    )
+    return _found_or_made(folder, lambda: _make(clip, folder, recipe))
 
 
 def _found_or_made(folder: Path, make: Callable[[], None]) -> tuple[Entry, bool]:
@@ -129,15 +137,16 @@ def _timed(clip: Clip, entry: Entry, count: int, cache: Path) -> tuple[Entry, bo
     return _found_or_made(folder, make)
 
 
-def _make(clip: Clip, folder: Path, size: int, landmarker: Landmarker, colour: Colour) -> None:
+def _make(clip: Clip, folder: Path, recipe: Recipe) -> None:
     """Decode, crop and store one frame after the other, so that memory stays flat."""
     source = clip.reader.stream() if isinstance(clip.reader, FrameFiles) else iter(clip.frames())
     first = next(source)
+    size = recipe.size
     notes: list[str] = []
-    found = landmarker.find(clip.key, first, notes)
+    found = recipe.landmarker.find(clip.key, first, notes)
     points = found.points
     try:
-        to_source = alignment(points, size)
+        to_source = alignment(points, size, recipe.crop)
     except DatasetError as error:
         raise DatasetError(f"{clip.key}: {error}") from error
     tell_outside(clip.key, to_source, size, first.shape, notes)
@@ -146,7 +155,7 @@ def _make(clip: Clip, folder: Path, size: int, landmarker: Landmarker, colour: C
     def crops() -> Iterator[Image]:
         for frame in _chain(first, source):
             crop = align_image(frame, to_source, size)
-            yield to_gray(crop) if colour == "gray" else crop
+            yield to_gray(crop) if recipe.colour == "gray" else crop
 
     def describe() -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mebench.errors import UsageError
+from mebench.preprocess.framing import whole_picture
 from mebench.protocol.pictures import TemplatePictures
 from mebench.protocol.spec import Protocol
 from mebench.types import Face, FaceClip, Pair, Picture, Reference
@@ -74,6 +75,22 @@ class ProtocolData:
             return self.reference(pair)
         found: Reference | None = in_view(pair, view)
         return found
+
+    @property
+    def draws_pictures(self) -> bool:
+        """Whether baselines draw on whole pictures and not on aligned faces."""
+        return self.protocol.templates in ("pack", "files")
+
+    def canvas(self, template: str) -> Face:
+        """Return what a baseline draws on.
+
+        The faces of a pack and of files are pictures in their own right, which experts look at
+        too: they are drawn on as they are. A frame of a recording is drawn on in its alignment.
+        """
+        if not self.draws_pictures:
+            return self.templates[template]
+        picture = self.picture(template)
+        return whole_picture(picture.image, picture.landmarks)
 
     @property
     def train(self) -> Sequence[FaceClip]:

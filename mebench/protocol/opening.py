@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from mebench.protocol.references import SelfReference, SynthReference, no_refere
 from mebench.protocol.spec import PACKS, SYNTHME, Protocol
 from mebench.protocol.splits import natural, pairs_of, test_sets
 from mebench.types import Clip, Face, FaceClip, Pair, Progress, Reference, SilentProgress
+
+if TYPE_CHECKING:
+    from mebench.preprocess.crop import Crop
 
 _SYNTH_PARTS = ("casme2", "samm", "smic")
 _Answers = Callable[
@@ -34,10 +38,12 @@ class _Preparation:
     progress: Progress
 
     gated: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def clips(self, dataset: str, root: Path) -> tuple[list[Clip], list[FaceClip]]:
         """Return the clips of one data set, as listed and prepared; remember if it is gated."""
         from mebench.datasets.base import load_dataset
+        from mebench.preprocess.framing import copy_crop
         from mebench.preprocess.landmarks import choose_landmarker
         from mebench.preprocess.prepare import prepare
 
@@ -45,14 +51,18 @@ class _Preparation:
         if not copy.redistribute:
             self.gated.append(dataset)
         clips = copy.clips()
+        landmarker = choose_landmarker(dataset, root, how=self.protocol.landmarks)
+        crop = copy_crop(clips, landmarker, self.cache, self.protocol.crop)
+        self._tell(dataset, crop)
         prepared = prepare(
             clips,
             size=self.protocol.size,
-            landmarker=choose_landmarker(dataset, root, how=self.protocol.landmarks),
+            landmarker=landmarker,
             colour=self.protocol.colour,
             cache=self.cache,
             jobs=self.jobs,
             progress=self.progress,
+            crop=crop,
         )
         return list(clips), list(prepared)
 
@@ -60,6 +70,7 @@ class _Preparation:
         """Return a template aligned, and where its picture lies with its landmarks."""
         from mebench.io.frames import read_image
         from mebench.preprocess.crop import alignment
+        from mebench.preprocess.framing import choose_crop, require_large_enough
         from mebench.preprocess.landmarks import GivenLandmarks, choose_landmarker, finder
         from mebench.preprocess.prepare import prepare_image
 
@@ -67,9 +78,20 @@ class _Preparation:
         if isinstance(chosen, GivenLandmarks) and not chosen.holds(path.stem):
             chosen = finder("dlib")
         image = read_image(path)
+        require_large_enough(path, image.shape)
         points = chosen.points(path.stem, image)
-        face = prepare_image(image, points, self.protocol.size, key=path.stem)
-        return face, PictureFile(path, points, alignment(points, self.protocol.size))
+        crop = choose_crop([(points, image.shape)], self.protocol.crop)
+        self._tell(f"template {path.stem}", crop)
+        face = prepare_image(image, points, self.protocol.size, key=path.stem, crop=crop)
+        return face, PictureFile(path, points, alignment(points, self.protocol.size, crop))
+
+    def _tell(self, what: str, crop: Crop) -> None:
+        """Note a crop that is not the usual one: its numbers are not those of the usual crop."""
+        from mebench.preprocess.crop import HEAD
+        from mebench.preprocess.framing import described
+
+        if crop != HEAD:
+            self.notes.append(f"crop of {what}: {described(crop)}")
 
 
 def open_protocol(
@@ -111,7 +133,7 @@ def open_protocol(
             more += prepared
     faces = _given_faces(protocol, roots, work)
     data = _assemble(protocol, listed, driving, more, faces, _reference_of(protocol))
-    return replace(data, gated=tuple(work.gated))
+    return replace(data, gated=tuple(work.gated), notes=(*data.notes, *work.notes))
 
 
 def _members(
@@ -262,7 +284,8 @@ def _synthetic(protocol: Protocol, root: Path, work: _Preparation) -> ProtocolDa
 
     faces: dict[str, tuple[Face, PictureFile]] = {}
     reference = truth if protocol.reference == "truth" else _reference_of(protocol)
-    return _assemble(protocol, listed, clips, [], faces, reference)
+    data = _assemble(protocol, listed, clips, [], faces, reference)
+    return replace(data, notes=(*data.notes, *work.notes))
 
 
 def _first_clips(clips: Iterable[FaceClip]) -> dict[str, FaceClip]:

@@ -75,6 +75,8 @@ class Protocol(_Part):
         templates_per_driving: how many templates each driving clip is given; None for all.
         max_pairs: at most so many pairs, spread evenly over the driving subjects; None for all.
         landmarks: who finds the points; None takes given ones where there are any, else dlib.
+        crop: ``auto`` (as much of the head as the pictures of a data set, or a template, show),
+            ``head`` or ``face``.
         reference: the right answer: rendered ``truth``, the ``driving`` clip itself, or ``none``.
         fid_reference: other side of FID: ``case`` (the reference frames of each output, else its
             driving frames) or ``data`` (frames of all clips of the protocol's data sets).
@@ -104,6 +106,7 @@ class Protocol(_Part):
     templates_per_driving: int | None = Field(1, ge=1)
     max_pairs: int | None = Field(None, ge=1)
     landmarks: Literal["given", "dlib", "fan", "fan-dlib"] | None = None
+    crop: Literal["auto", "head", "face"] = "auto"
     reference: Literal["truth", "driving", "none"] = "none"
     fid_reference: Literal["case", "data"] = "case"
     metrics: tuple[str, ...]
@@ -138,7 +141,9 @@ class Protocol(_Part):
     @property
     def digest(self) -> str:
         """Sha256 of the spec's content, without what changes no value: form and largest side."""
-        content = self.model_dump(mode="json", exclude={"rating_form"})
+        # Specs from before there was a choice of crops keep their digest.
+        usual = {"crop"} if self.crop == "auto" else set()
+        content = self.model_dump(mode="json", exclude={"rating_form", *usual})
         del content["limits"]["max_side"]
         return digest(content)
 

@@ -43,7 +43,9 @@ class Sheets:
         task: Task,
     ) -> None:
         self.data, self.entrants, self.reals, self.task = data, entrants, reals, task
-        self.pool, self.most = pool, min(side or data.protocol.size, data.protocol.size)
+        shown = {max(data.canvas(name).image.shape[:2]) for name in data.templates}
+        largest = max({data.protocol.size} | shown)
+        self.pool, self.most = pool, min(side or largest, largest)
         self.made: dict[_What, dict[str, Any]] = {}
         self.written: dict[str, dict[str, Any]] = {}
         self.pairs = {pair.key: pair for pair in data.pairs}
@@ -66,7 +68,7 @@ class Sheets:
             self.task.advance(note=key)
 
     def _clips(self, pair: Pair, method: str | None, real: str | None) -> dict[str, Frames]:
-        template = self.data.templates[pair.template].image
+        template = self.data.canvas(pair.template).image
         driving = np.asarray(self.data.driving[pair.driving].frames)
         if method is None:
             template, generated = self.reals.clip(pair, real)
@@ -85,7 +87,7 @@ class Sheets:
         place = f"{digest([name, pair, whose, len(clip)])[:24]}.webp"
         if place not in self.written:
             # Lossless: a lossy sheet's errors are larger than a micro-expression.
-            side = min(self.most, math.isqrt(_MOST_PIXELS // len(clip)))
+            side = min(self.most, math.isqrt(_MOST_PIXELS // len(clip)), max(clip.shape[1:3]))
             made = write_sheet(self.pool / place, clip, name, self.pool, side=side, lossless=True)
             self.written[place] = {
                 "file": place,

@@ -74,7 +74,7 @@ def _view(
 ) -> tuple[tuple[str, ...], list[Image], PairView]:
     data = result.data
     driving = data.driving[pair.driving]
-    template = data.templates[pair.template].image
+    template = data.canvas(pair.template).image
     generated = submission.frames(pair)
     reference = data.reference(pair)
     apex = driving.apex_index if driving.apex_index is not None else len(driving.frames) // 2

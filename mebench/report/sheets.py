@@ -25,7 +25,7 @@ def difference(a: Image, b: Image, gain: float = 5.0) -> Image:
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], side: int = 160) -> Image:
-    """Return rows of images under column labels, each scaled to fit `side` pixels, undistorted.
+    """Return rows of images under column labels, each fitted into `side` pixels.
 
     Shapes: images (H, W, 3); the sheet (rows*(side+gap)+label, columns*(side+gap), 3).
     """
@@ -40,18 +40,22 @@ def contact_sheet(rows: Sequence[Sequence[Image]], labels: Sequence[str], side: 
     for number, row in enumerate(rows):
         top = _LABEL_HEIGHT + number * (side + _GAP)
         for column, image in enumerate(row):
-            tall, wide = image.shape[:2]
-            size = tuple(max(1, round(side * length / max(tall, wide))) for length in (wide, tall))
+            high, wide = (round(n * side / max(image.shape[:2])) for n in image.shape[:2])
             scaled = Pillow.fromarray(np.ascontiguousarray(image)).resize(
-                size, Pillow.Resampling.LANCZOS
+                (wide, high), Pillow.Resampling.LANCZOS
             )
-            left = _GAP + column * (side + _GAP) + (side - size[0]) // 2
-            sheet.paste(scaled, (left, top + (side - size[1]) // 2))
+            left = _GAP + column * (side + _GAP)
+            sheet.paste(scaled, (left + (side - wide) // 2, top + (side - high) // 2))
     return np.asarray(sheet)
 
 
 def side_by_side(clips: Sequence[Frames]) -> Frames:
-    """Return clips of one size beside each other, as long as the longest; short ones hold."""
+    """Return clips beside each other, as long as the longest; short ones hold.
+
+    Clips of other heights are brought to the smallest.
+    """
+    height = min(clip.shape[1] for clip in clips)
+    clips = [clip if clip.shape[1] == height else _as_high(clip, height) for clip in clips]
     length = max(len(clip) for clip in clips)
     return np.stack(
         [
@@ -59,6 +63,13 @@ def side_by_side(clips: Sequence[Frames]) -> Frames:
             for t in range(length)
         ]
     )
+
+
+def _as_high(clip: Frames, height: int) -> Frames:
+    width = max(round(clip.shape[2] * height / clip.shape[1]), 1)
+    frames = [Pillow.fromarray(np.ascontiguousarray(frame)) for frame in clip]
+    how = Pillow.Resampling.LANCZOS
+    return np.stack([np.asarray(frame.resize((width, height), how)) for frame in frames])
 
 
 def animation(frames: Frames, fps: float) -> bytes:

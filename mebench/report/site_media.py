@@ -88,7 +88,9 @@ class Player:
 def write_sheet(
     path: Path, frames: Frames, title: str, root: Path, *, side: int = SIDE, lossless: bool = False
 ) -> Sheet:
-    """Write the frames of a clip, scaled to `side`, as one WebP sheet; return how to read it.
+    """Write the frames of a clip, fitted into `side`, as one WebP sheet; return how to read it.
+
+    A frame that is not square lies in the middle of a black square.
 
     Raises:
         UsageError: when so many frames of that size do not fit into a sheet.
@@ -104,9 +106,12 @@ def write_sheet(
     sheet = Pillow.new("RGB", (columns * side, rows * side))
     for number, frame in enumerate(frames):
         picture = Pillow.fromarray(np.ascontiguousarray(frame))
-        if picture.size != (side, side):
-            picture = picture.resize((side, side), Pillow.Resampling.LANCZOS)
-        sheet.paste(picture, (number % columns * side, number // columns * side))
+        if max(picture.size) != side:
+            scale = side / max(picture.size)
+            wide, high = (max(round(n * scale), 1) for n in picture.size)
+            picture = picture.resize((wide, high), Pillow.Resampling.LANCZOS)
+        left, top = ((side - n) // 2 for n in picture.size)
+        sheet.paste(picture, (number % columns * side + left, number // columns * side + top))
     out = io.BytesIO()
     how = {"lossless": True, **_LOSSLESS} if lossless else {"quality": _QUALITY, "method": 4}
     sheet.save(out, format="WEBP", **how)
@@ -191,7 +196,7 @@ def player(
     if pixels:
         place = root / "media" / data.protocol.id
         clips = {
-            ("template", f"templates/{pair.template}"): data.templates[pair.template].image[None],
+            ("template", f"templates/{pair.template}"): data.canvas(pair.template).image[None],
             ("driving", f"driving/{pair.driving}"): np.asarray(driving.frames),
             ("generated", f"{file_name(submission.manifest.method.id)}/{pair.key}"): generated,
         }

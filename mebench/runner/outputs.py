@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from mebench import environment
 from mebench.methods.base import Baseline
@@ -83,15 +84,20 @@ def write_outputs(
             task.advance(note=pair.key)
 
 
-def close(folder: Path, data: ProtocolData, made_by: Method) -> None:
+def close(
+    folder: Path, data: ProtocolData, made_by: Method, method: Baseline | None = None
+) -> None:
     """Write the manifest, which makes the outputs a submission and says how they are drawn."""
-    manifest = Manifest(protocol=data.protocol.id, method=made_by, view="aligned")
-    write_manifest(folder, manifest)
+    own = method is not None and method.paints and data.draws_pictures
+    view: Literal["aligned", "template"] = "template" if own else "aligned"
+    write_manifest(folder, Manifest(protocol=data.protocol.id, method=made_by, view=view))
 
 
 def _generate_pair(method: Baseline, data: ProtocolData, pair: Pair) -> Frames:
     with one_thread():
-        return method.generate(data.templates[pair.template], data.driving[pair.driving])
+        name = pair.template
+        face = data.canvas(name) if method.paints else data.templates[name]
+        return method.generate(face, data.driving[pair.driving])
 
 
 def _write_pair(folder: Path, make: Callable[[Pair], Frames], pair: Pair) -> None:

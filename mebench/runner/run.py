@@ -117,7 +117,7 @@ def run_baseline(
         with timer.stage("generate"):
             outputs_of(method, data, fold.pairs, folder, place, told)
     with timer.stage("generate"):
-        close(folder, data, Method(id=spec.id, title=spec.title))
+        close(folder, data, Method(id=spec.id, title=spec.title), method)
         pack(folder, place.out / "submission.zip")
     with timer.stage("score"):
         rows.append(_score(folder, data, options, told))
@@ -314,6 +314,7 @@ def _control(
     progress: Progress,
 ) -> MethodRow:
     folder = place.out / "controls" / name
+    method: Baseline | None = None
     if name == ORACLE:
         made_by = Method(id=ORACLE, title="Oracle (re-rendered truth)")
         write_outputs(
@@ -345,7 +346,7 @@ def _control(
                 clips, workdir=workdir, device=place.device, seed=settings.seed, progress=progress
             )
             outputs_of(method, data, fold.pairs, folder, place, progress)
-    close(folder, data, made_by)
+    close(folder, data, made_by, method)
     return _score(folder, data, options, progress)
 
 

@@ -23,10 +23,10 @@ from mebench.submission.validate import Submission
 from mebench.submission.work import FitOrder
 from mebench.types import Face, Frames, Image, Pair
 from mebench.views.fit import Fit, fit_from
-from mebench.views.judge import BETTER, DOUBTFUL, refusal, remarks, view_of
+from mebench.views.judge import BETTER, DOUBTFUL, TOLD, refusal, remarks, view_of
 from mebench.views.moved import MOVED, moved_already
 from mebench.views.target import Target, target_of
-from mebench.views.view import View, face_in
+from mebench.views.view import ALIGNED, View, face_in
 
 _RIVALS = 12
 """At most so many other templates are tried where an output fits its own badly."""
@@ -78,6 +78,13 @@ def lie_of(
     Raises:
         SubmissionError: when the fit breaks a limit.
     """
+    side = data.protocol.size
+    if submission.manifest.view == ALIGNED and frames.shape[1:3] != (side, side):
+        raise SubmissionError(
+            f"{submission.path.name}/frames/{pair.key}: the manifest says view 'aligned', whose "
+            f"frames are {side}x{side}, but they are {frames.shape[2]}x{frames.shape[1]}; leave "
+            "'view' out, and it is found"
+        )
     work = _Work(submission, pair, np.asarray(frames[0]), data, cache)
     found = work.fit(pair.template)
     view = view_of(found, (frames.shape[1], frames.shape[2]))
@@ -90,7 +97,7 @@ def lie_of(
     if wrong:
         return Placed(view, face, wrong)
     told = [] if declared else remarks(view)
-    moved = work.moved(face)
+    moved = work.moved(face) if view.correlation >= TOLD else 0.0
     if moved > MOVED:
         told.append(f"frame 0 has moved already, by {moved:.1%} of the eye distance at most")
     return Placed(view, face, "", tuple(f"output {pair.key}: {line}" for line in told))

@@ -37,17 +37,19 @@ def export(
     seed: int = 0,
     jobs: int = 1,
     progress: Progress | None = None,
+    tight_templates: bool = False,
 ) -> Path:
     """Write an export, or finish one that was interrupted; return `out`.
 
     The same preset and seed give the same bytes, whatever `jobs` (worker processes).
-    ``synthme.json`` is written last.
+    ``synthme.json`` is written last. `tight_templates` writes the templates of the MEGC2021 pack as
+    tall pictures of the face alone.
 
     Raises:
         UsageError: for an unknown preset, and when `out` holds something else.
     """
     progress = progress or SilentProgress()
-    plan = make_plan(preset, seed)
+    plan = make_plan(preset, seed, tight_templates=tight_templates)
     _claim(out, plan)
     pieces = _pieces(out, plan)
     waiting = [piece for piece in pieces if not piece[1].exists()]
@@ -64,6 +66,8 @@ def export(
         "digest": plan.digest,
         "clips": [clip.key for clip in plan.clips],
     }
+    if plan.tight:
+        stamp["tight_templates"] = True
     write_json(out / STAMP, stamp)
     return out
 
@@ -125,7 +129,11 @@ def _pieces(out: Path, plan: Plan) -> list[Piece]:
     faces = out / "MEGC2021_generation" / "target_template_face"
     for name, person, camera in plan.templates:
         pieces.append(
-            (person, faces / f"{name}.jpg", partial(_write_template, out, person, camera))
+            (
+                person,
+                faces / f"{name}{plan.template_suffix}",
+                partial(_write_template, out, person, camera),
+            )
         )
     first = plan.of("smic")[0]
     pieces.append(
@@ -163,7 +171,7 @@ def _save(target: Path, values: np.ndarray) -> None:
 def write_image(target: Path, frame: np.ndarray, gray: bool) -> None:
     """Write an RGB frame as bmp, or as jpg of quality 95, with one channel when `gray`."""
     pixels = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if gray else frame[..., ::-1]
-    ok, code = cv2.imencode(target.suffix, pixels, _JPEG if target.suffix == ".jpg" else [])
+    ok, code = cv2.imencode(target.suffix, pixels, _JPEG if target.suffix.lower() == ".jpg" else [])
     if not ok:
         raise UsageError(f"{target}: could not be encoded; check that OpenCV writes this format")
     target.write_bytes(code.tobytes())

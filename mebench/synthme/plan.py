@@ -95,6 +95,7 @@ _MEGC = (
      514569, 514588, 514599, "4+7", "negative", 514599),
 )  # fmt: skip
 TEMPLATES = ("normalized_westernMale", "normalized_asianFemale")
+_USUAL_SUFFIX, _TIGHT_SUFFIX = ".jpg", ".JPG"
 
 
 @dataclass(frozen=True)
@@ -168,22 +169,31 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All clips of an export."""
+    """All clips of an export, the pack's templates and the suffix of their files."""
 
     preset: str
     seed: int
     clips: tuple[ClipPlan, ...]
     templates: tuple[tuple[str, int, Camera], ...]
+    template_suffix: str = _USUAL_SUFFIX
 
     def record(self) -> dict[str, object]:
         """Return everything as plain values."""
+        # A usual export keeps the digest it had before there were others.
+        more = {"template_suffix": self.template_suffix} if self.tight else {}
         return {
+            **more,
             "format": FORMAT,
             "preset": self.preset,
             "seed": self.seed,
             "clips": [clip.record() for clip in self.clips],
             "templates": [[name, person, asdict(view)] for name, person, view in self.templates],
         }
+
+    @property
+    def tight(self) -> bool:
+        """Whether the templates show the face alone."""
+        return self.template_suffix != _USUAL_SUFFIX
 
     @property
     def digest(self) -> str:
@@ -196,8 +206,10 @@ class Plan:
         return tuple(clip for clip in self.clips if clip.dataset == dataset)
 
 
-def make_plan(preset: str, seed: int) -> Plan:
+def make_plan(preset: str, seed: int, *, tight_templates: bool = False) -> Plan:
     """Return what an export of a preset and seed holds.
+
+    Tight templates are tall pictures of the face alone, as packs have them.
 
     Raises:
         UsageError: for an unknown preset or a negative seed.
@@ -220,11 +232,19 @@ def make_plan(preset: str, seed: int) -> Plan:
         (
             name,
             people[k] if not size.own_megc_people else _seed_of(seed, f"template.{name}"),
-            Camera.fit(size.size),
+            _tight_view(size) if tight_templates else Camera.fit(size.size),
         )
         for k, name in enumerate(TEMPLATES)
     )
-    return Plan(preset, seed, tuple(clips), templates)
+    suffix = _TIGHT_SUFFIX if tight_templates else _USUAL_SUFFIX
+    return Plan(preset, seed, tuple(clips), templates, suffix)
+
+
+def _tight_view(size: Preset) -> Camera:
+    """Return a view from brows to chin whose eyes are half of the width apart."""
+    width = size.size[0]
+    height = round(1.2 * width)
+    return Camera(height, width, 0.5 * width, (width - 1) / 2, 0.3 * height)
 
 
 def _counts(size: Preset) -> list[int]:

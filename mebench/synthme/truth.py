@@ -35,7 +35,8 @@ class Truth:
         self.root = Path(root)
         self.landmarks_folder = self.root / "truth" / "landmarks"
         stamp = self._stamp()
-        plan = make_plan(stamp["preset"], stamp["seed"])
+        tight = stamp.get("tight_templates") is True
+        plan = make_plan(stamp["preset"], stamp["seed"], tight_templates=tight)
         if plan.digest != stamp["digest"]:
             raise DatasetError(
                 f"{self.root / STAMP}: made by another version of mebench ({stamp['version']}); "

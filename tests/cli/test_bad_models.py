@@ -265,24 +265,35 @@ def test_photos_and_clips(template, driving, code, message, pictures, w, refused
 
 
 @pytest.mark.parametrize(
-    ("template", "driving", "coloured"),
-    [("gray.png", "clip", False), ("colour.png", "gray_clip", True), ("small.png", "clip", True)],
+    ("template", "driving", "coloured", "crop"),
+    [
+        ("gray.png", "clip", False, "--crop head"),
+        ("colour.png", "gray_clip", True, "--crop head"),
+        ("small.png", "clip", True, "--crop face"),
+        ("gray.png", "clip", False, ""),
+        ("small.png", "clip", True, ""),
+    ],
 )
 @pytest.mark.parametrize("name", ["fomm", "linear-warp"])
 def test_the_generated_clip_has_the_colour_of_the_template(
-    name, template, driving, coloured, pictures, w, tmp_path, monkeypatch
+    name, template, driving, coloured, crop, pictures, w, tmp_path, monkeypatch
 ):
-    """Template and driving clip may differ in colour and size; the networks see 64 pixels."""
+    """Template and driving clip may differ in colour and size; the networks see 64 pixels.
+
+    Without a crop the frames are the photo itself, moved.
+    """
     monkeypatch.setattr("mebench.generate.measure", lambda result, cache: {})
     given = f"--checkpoint {w}/fomm.pt" if name == "fomm" else ""
     command = (
         f"generate {name} {given} --template {pictures}/{template} --driving {pictures}/{driving} "
-        f"--fps 100 --size 96 --device cpu --out {tmp_path}/out"
+        f"--fps 100 --size 96 {crop} --device cpu --out {tmp_path}/out"
     )
     assert _run(command.split(), debug=False) == 0
     files = sorted((tmp_path / "out" / "frames").iterdir())
     frames = np.stack([read_image(file) for file in files]).astype(int)
-    assert frames.shape == (3, 96, 96, 3)
+    own = read_image(pictures / template)
+    assert frames.shape[1:] == ((96, 96, 3) if crop else own.shape)
+    assert crop or (frames[0] == own).all()
     spread = np.ptp(frames, axis=-1)
     assert (spread.max() == 0) != coloured
     assert frames[0].std() > 10

@@ -14,8 +14,10 @@ from mebench.methods.fomm.config import FommConfig, LossConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
+from mebench.methods.fomm.placement import usual_crop
 from mebench.methods.fomm.published import read_published
 from mebench.methods.fomm.training import Trainer
+from mebench.preprocess.crop import HEAD, Crop
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
 
 _VGG_LAYERS = 5
@@ -39,6 +41,7 @@ class FommPrior(Baseline):
         super().__init__(config)
         self._networks = build(self.config, seed)
         self._animator: FaceAnimator | None = None
+        self._crop: Crop | None = None
 
     def fit(
         self,
@@ -69,7 +72,7 @@ class FommPrior(Baseline):
             self.devices,
         )
         trainer.fit(clips, progress if progress is not None else SilentProgress())
-        self._use(networks)
+        self._use(networks, usual_crop(clips))
 
     def initialise(self, *, device: str = "cpu", seed: int = 0) -> None:
         """Draw untrained networks from a seed, as the control before training."""
@@ -82,15 +85,19 @@ class FommPrior(Baseline):
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
         if self._animator is None:
             self._animator = FaceAnimator(self._networks, self.config)
-        return self._animator.generate(
-            template, driving, driving_tracks(driving, self.config, self.cache)
-        )
+        # Networks that learned nothing yet see the template as they see the driving clip.
+        crop = self._crop or usual_crop([driving])
+        tracks = driving_tracks(driving, self.config, self.cache)
+        return self._animator.generate(template, driving, tracks, crop)
 
     def save(self, path: Path) -> None:
         """Write the networks and their configuration."""
         states = {name: module.state_dict() for name, module in self._networks.modules().items()}
-        configuration = self.config.model_dump(mode="json")
-        checkpoint.write(path, {"configuration": configuration, **states})
+        content: dict[str, Any] = {"configuration": self.config.model_dump(mode="json"), **states}
+        if self._crop != HEAD:
+            # What learned on the usual crop is written as before there were others.
+            content["crop"] = self._crop and [self._crop.share, self._crop.height]
+        checkpoint.write(path, content)
 
     def import_published(self, path: Path) -> list[str]:
         """Read a checkpoint of the published code into networks of this configuration.
@@ -103,7 +110,7 @@ class FommPrior(Baseline):
             raise UsageError("published checkpoints of mraa have another layout; train one instead")
         networks = build(self.config, 0)
         report = read_published(path, networks.modules())
-        self._use(networks)
+        self._use(networks, HEAD)
         return report.lines()
 
     def load(self, path: Path, *, device: str = "cpu") -> None:
@@ -125,11 +132,24 @@ class FommPrior(Baseline):
             checkpoint.load_into(module, name, states.get(name), path)
         for module in networks.modules().values():
             module.to(device)
-        self._use(networks)
+        self._use(networks, _crop_of(content, path))
 
-    def _use(self, networks: Networks) -> None:
+    def _use(self, networks: Networks, crop: Crop | None = None) -> None:
         self._networks = networks._replace(discriminator=None)
         self._animator = None
+        self._crop = crop
+
+
+def _crop_of(content: dict[str, Any], path: Path) -> Crop | None:
+    """Return the crop of the clips a checkpoint learned on; None where it learned nothing yet."""
+    found = content.get("crop", (HEAD.share, HEAD.height))
+    if found is None:
+        return None
+    try:
+        share, height = (float(value) for value in found)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: its crop cannot be read; train again") from error
+    return Crop(share, height)
 
 
 def _trained_configuration(found: Any, path: Path) -> FommConfig:

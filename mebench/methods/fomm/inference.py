@@ -17,9 +17,11 @@ from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
 from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.objective import compose
+from mebench.methods.fomm.placement import Placement, compose_in, cut_out, is_aligned
 from mebench.methods.fomm.points import eye_distance, pick
 from mebench.methods.fomm.rehearsal import corrected
 from mebench.methods.fomm.tracks import Tracks, stored_track
+from mebench.preprocess.crop import HEAD, Crop
 from mebench.types import Face, FaceClip, Frames, Image, Points
 
 
@@ -27,7 +29,8 @@ class FaceAnimator(Animator):
     """An `Animator` that paints on the template at its own size.
 
     The networks see `model.size` pixels; motion and correction are carried to the full template,
-    so that a larger template keeps its detail.
+    so that a larger template keeps its detail. Of a picture that is no aligned square they see the
+    aligned square around the face (see `placement`).
     """
 
     def __init__(self, networks: Networks, config: FommConfig) -> None:
@@ -41,15 +44,23 @@ class FaceAnimator(Animator):
             use_relative_jacobian=config.inference.relative,
         )
         self.config = config
+        self._placement: Placement | None = None
 
-    def generate(self, template: Face, driving: FaceClip, tracks: Tracks | None) -> Frames:
+    def generate(
+        self, template: Face, driving: FaceClip, tracks: Tracks | None, crop: Crop = HEAD
+    ) -> Frames:
         """Return (T, H, W, 3): the template moving as the driving clip; a grey one stays grey.
 
         Shapes: template.image (H, W, 3) of any size; tracks belong to the driving clip at
-        `model.size`, None for a model that finds its own points.
+        `model.size`, None for a model that finds its own points; crop: of the clips the networks
+        learned on.
         """
         size = self.config.model.size
-        image, landmarks = fitted(template, size)
+        if is_aligned(template, crop):
+            image, landmarks = fitted(template, size)
+            self._placement = None
+        else:
+            image, landmarks, self._placement = cut_out(template, size, crop, self.device)
         self._canvas = to_tensor(template.image[None], self.device)
         self._gray = bool((template.image == template.image[..., :1]).all())
         points = None
@@ -103,8 +114,11 @@ class FaceAnimator(Animator):
         out = self.generator(
             still.expand(count, -1, -1, -1), moved, kp_template, encoded.expand(count)
         )
-        canvas = self._canvas.expand(count, -1, -1, -1)
-        picture = compose(self.generator, canvas, out)
+        if self._placement is None:
+            canvas = self._canvas.expand(count, -1, -1, -1)
+            picture = compose(self.generator, canvas, out)
+        else:
+            picture = compose_in(self.generator, self._canvas, out, self._placement)
         if self._gray:
             # What the networks add is learnt on colour too; a grey face must not turn pink.
             picture = picture.mean(dim=1, keepdim=True).expand_as(picture)
