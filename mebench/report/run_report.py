@@ -16,8 +16,10 @@ from mebench.report.rows import build_table
 from mebench.report.sheets import animation, contact_sheet, difference, png_bytes, side_by_side
 from mebench.runner.run import RunResult
 from mebench.scoring import curves_of, requirement_of
+from mebench.submission.placing import place_output
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Image, Pair, Progress
+from mebench.views.beside import beside
 
 _SLOWER = 8.0
 _SIDE = 160
@@ -74,13 +76,16 @@ def _view(
 ) -> tuple[tuple[str, ...], list[Image], PairView]:
     data = result.data
     driving = data.driving[pair.driving]
-    template = data.canvas(pair.template).image
     generated = submission.frames(pair)
-    reference = data.reference(pair)
+    placed = place_output(submission, pair, generated, data, result.options.cache)
+    template, reference = placed.face.image, data.answer(pair, placed.view)
+    shown = np.asarray(driving.frames)
+    if not placed.view.aligned:
+        shown = beside(shown, driving.landmarks, placed.face)
     apex = driving.apex_index if driving.apex_index is not None else len(driving.frames) // 2
     moving: dict[str, Frames] = {
         "template": template[None],
-        "driving": np.asarray(driving.frames),
+        "driving": shown,
         "generated": generated,
     }
     compared = {"generated": generated}

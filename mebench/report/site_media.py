@@ -23,8 +23,10 @@ from mebench.scoring import (
     outputs_digest,
     requirement_of,
 )
+from mebench.submission.placing import place_output
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Pair, Progress
+from mebench.views.beside import beside
 
 SIDE = 160
 """Pixels of a frame in a sheet."""
@@ -195,11 +197,7 @@ def player(
     sheets: tuple[Sheet, ...] = ()
     if pixels:
         place = root / "media" / data.protocol.id
-        clips = {
-            ("template", f"templates/{pair.template}"): data.canvas(pair.template).image[None],
-            ("driving", f"driving/{pair.driving}"): np.asarray(driving.frames),
-            ("generated", f"{file_name(submission.manifest.method.id)}/{pair.key}"): generated,
-        }
+        clips = _clips(pair, submission, generated, data, options)
         sheets = tuple(
             write_sheet(place / f"{name}.webp", frames, title, root)
             for (title, name), frames in clips.items()
@@ -214,6 +212,29 @@ def player(
         chart=_chart(found, driving.fps),
         values=values,
     )
+
+
+def _clips(
+    pair: Pair,
+    submission: Submission,
+    generated: Frames,
+    data: ProtocolData,
+    options: ScoringOptions,
+) -> dict[tuple[str, str], Frames]:
+    """Return what is shown side by side by title and file, all in the output's own view."""
+    driving = data.driving[pair.driving]
+    placed = place_output(submission, pair, generated, data, options.cache)
+    own = f"{file_name(submission.manifest.method.id)}/{pair.key}"
+    still, moving = f"templates/{pair.template}", f"driving/{pair.driving}"
+    shown = np.asarray(driving.frames)
+    if not placed.view.aligned:
+        still, moving = f"{own}-template", f"{own}-driving"
+        shown = beside(shown, driving.landmarks, placed.face)
+    return {
+        ("template", still): placed.face.image[None],
+        ("driving", moving): shown,
+        ("generated", own): generated,
+    }
 
 
 def _chart(curves: dict[str, np.ndarray], fps: float) -> Chart | None:

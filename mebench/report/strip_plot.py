@@ -81,7 +81,7 @@ def plot_strip(
             place = (left / width, bottom / height, side / width, side / height)
             axes = figure.add_axes(place, frame_on=False)
             axes.set_axis_off()
-            axes.imshow(image, aspect="auto")
+            axes.imshow(image, aspect="equal")
 
         def write(text: str, x: float, y: float, **how: Any) -> None:
             figure.text(x / width, y / height, text, **{"ha": "center", "fontsize": 7, **how})
