@@ -39,6 +39,7 @@ class ProtocolData:
         n_subjects: subjects in the index.
         reference: returns the right answer of a pair, or None.
         notes: what a reader of the results must know, such as leaks.
+        told: what is assumed of the clips, or which copy of them was taken.
         gated: data sets whose pixels must not leave the user's disk.
     """
 
@@ -51,6 +52,7 @@ class ProtocolData:
     n_subjects: int
     reference: Callable[[Pair], Reference | None] = field(repr=False)
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     gated: tuple[str, ...] = ()
 
     @property

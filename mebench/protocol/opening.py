@@ -29,6 +29,7 @@ class _Preparation:
     progress: Progress
 
     gated: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def clips(self, dataset: str, root: Path) -> tuple[list[Clip], list[FaceClip]]:
         """Return the clips of one data set, as listed and prepared; remember if it is gated."""
@@ -40,6 +41,7 @@ class _Preparation:
         if not copy.redistribute:
             self.gated.append(dataset)
         clips = copy.clips()
+        self.told.extend(f"{dataset}: {line}" for line in copy.told)
         prepared = prepare(
             clips,
             size=self.protocol.size,
@@ -102,7 +104,7 @@ def open_protocol(
             more += prepared
     faces = _given_faces(protocol, roots, work)
     data = _assemble(protocol, listed, driving, more, faces, _reference_of(protocol))
-    return replace(data, gated=tuple(work.gated))
+    return replace(data, gated=tuple(work.gated), told=tuple(work.told))
 
 
 def _members(
@@ -183,7 +185,11 @@ def _assemble(
     driving = {clip.key: clip for clip in clips if clip.subject in tested}
     pairs = pairs_of(protocol, list(driving.values()), list(faces))
     if not pairs:
-        raise UsageError(f"{where}: no pair is left; templates need at least two test subjects")
+        people = len({clip.subject for clip in clips})
+        raise UsageError(
+            f"{where}: no pair is left; templates need at least two test subjects, and the split "
+            f"leaves {len(tested)} of {people}; give more subjects, or another split.share"
+        )
     first = _first_clips(driving.values())
     templates = dict(faces)
     for name in {pair.template for pair in pairs} - set(faces):
