@@ -44,6 +44,7 @@ DATASETS: dict[str, str] = {
     "samm-long": "mebench.datasets.samm_long:SammLong",
     "fourd-me": "mebench.datasets.fourd_me:FourdMe",
     "dfme": "mebench.datasets.dfme:Dfme",
+    "clips": "mebench.datasets.own:OwnClips",
 }
 """Data set id and the class that reads it, loaded when asked for."""
 
