@@ -133,7 +133,7 @@ def test_a_csv_says_who_how_fast_from_where_to_where_and_what(
     lines = [
         ["Clip", "SUBJECT", "fps", "Onset", "apex", "Offset", "AUs", "Emotion", "lamp"],
         ["one", "anna", "100", "11", "13", "16", '"4+L10"', "Happy", "left"],
-        ["two", "anna", "", "", "", "", "smile!", "bored", "left"],
+        ["two", "anna", "", "", "", "", "4++?(", "bored", "left"],
         ["THREE.mp4", "bo", "", "2", "/", "5", "", "", ""],
     ]
     (tmp_path / "labels.csv").write_bytes(
