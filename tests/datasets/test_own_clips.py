@@ -14,6 +14,7 @@ from mebench.cli.data import check, index
 from mebench.datasets.base import Dataset, Options, load_dataset
 from mebench.errors import DatasetError
 from mebench.io.video import write_mp4
+from mebench.preprocess.landmarks import choose_landmarker
 from mebench.types import Clip
 
 
@@ -273,3 +274,8 @@ def test_the_commands_check_and_index_them(tmp_path: Path) -> None:
         ["clips", "a", "one"], ["clips", "b", "two"],
     ]  # fmt: skip
     assert "assumed for 2 of 2 clips" in listed.stderr
+
+
+def test_points_of_an_export_are_not_taken_for_clips_under_other_keys(tiny: Path) -> None:
+    assert choose_landmarker("casme2", tiny / "casme2").name == "given"
+    assert choose_landmarker("clips", tiny / "casme2").name == "dlib"
