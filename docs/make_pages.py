@@ -26,6 +26,11 @@ from mebench.registry import load_object
 DOCS = Path(__file__).parent
 PAGES = DOCS / "data"
 MARK = "## What `mebench data check` prints"
+GUIDE = (
+    "What is taken for a clip, who is its subject, what a CSV may say, and which protocols take "
+    "such clips: [Clips of your own](../own-clips.md).\n"
+)
+"""Stands for the counts of a data set that nobody published."""
 IN_SYNTHME = {
     "casme2": "casme2", "samm": "samm", "smic": "smic", "megc2021": "MEGC2021_generation",
 }  # fmt: skip
@@ -44,10 +49,11 @@ def index() -> str:
     rows = []
     for name in DATASETS:
         info = dataset_class(name).info
-        clips = " or ".join(map(str, info.clips))
+        clips = " or ".join(map(str, info.clips)) or "any"
+        rate = f"{info.fps:g}, {'grey' if info.colour == 'gray' else 'colour'}"
         rows.append(
-            f"| [`{name}`](data/{name}.md) | {info.title} | {clips} | {info.subjects} | "
-            f"{info.fps:g}, {'grey' if info.colour == 'gray' else 'colour'} |"
+            f"| [`{name}`](data/{name}.md) | {info.title} | {clips} | {info.subjects or 'any'} | "
+            f"{rate if info.clips else 'as stated'} |"
         )
     for name, entry in COMPOSITES.items():
         kind: type[Composite] = load_object(entry)
@@ -61,13 +67,7 @@ def index() -> str:
 def _dataset_page(kind: type) -> str:
     info: DatasetInfo = kind.info
     text = f"# {info.title} (`{info.id}`)\n\n{_first_line(kind)}\n\n"
-    text += "| | |\n|---|---|\n"
-    text += f"| clips | {' or '.join(map(str, info.clips))} |\n| subjects | {info.subjects} |\n"
-    text += f"| frames per second | {info.fps:g} |\n"
-    text += f"| colour | {'grey' if info.colour == 'gray' else 'yes'} |\n"
-    if info.emotions:
-        stated = ", ".join(f"{name} {count}" for name, count in info.emotions.items())
-        text += f"| emotions | {stated} |\n"
+    text += _counts(info) if info.clips else GUIDE
     text += f"\n**Licence.** {info.licence}\n\n**Where to ask.** {info.request}\n\n"
     text += f"## Folder tree\n\n```\n{info.tree}\n```\n\n{_layouts(kind.layouts)}"
     if info.releases:
@@ -78,10 +78,23 @@ def _dataset_page(kind: type) -> str:
             text += f"| {release.name} | {release.rows} | {release.frames or ''} | {column} |\n"
         text += "\n"
     text += _corrections(corrections_of(info.id))
-    return f"{text}## Cite\n\n```bibtex\n{info.bibtex}\n```\n\n"
+    return f"{text}## Cite\n\n```bibtex\n{info.bibtex}\n```\n\n" if info.bibtex else text
+
+
+def _counts(info: DatasetInfo) -> str:
+    text = "| | |\n|---|---|\n"
+    text += f"| clips | {' or '.join(map(str, info.clips))} |\n| subjects | {info.subjects} |\n"
+    text += f"| frames per second | {info.fps:g} |\n"
+    text += f"| colour | {'grey' if info.colour == 'gray' else 'yes'} |\n"
+    if info.emotions:
+        stated = ", ".join(f"{name} {count}" for name, count in info.emotions.items())
+        text += f"| emotions | {stated} |\n"
+    return text
 
 
 def _layouts(layouts: tuple[Layout, ...]) -> str:
+    if not layouts:
+        return ""
     names = ", ".join(f"`{layout.name}`" for layout in layouts)
     if len(layouts) == 1:
         return f"Any folders may lie above these. Layout: {names}.\n\n"
@@ -162,6 +175,8 @@ def _copy(name: str, place: Path) -> tuple[str, Path | None, list[str]]:
         base = place / "synthme/smic/SMIC_all_raw/HS"
         shutil.copytree(base, root / "SMIC_all_raw" / name.removeprefix("smic-").upper())
         return "For SynthME's SMIC under the name of this part", root, []
+    if name == "clips":
+        return "For clips of SynthME in folders of three people", _own(root, place / "synthme"), []
     if name == "megc2022":
         return (
             "For SynthME's pack, which has the two templates of MEGC2021",
@@ -189,6 +204,24 @@ def _copy(name: str, place: Path) -> tuple[str, Path | None, list[str]]:
         return told, found.save_tree(root, found.ROWS), []
     fixture = found.part_c if name == "casme3-c" else found.root
     return told, fixture._get_wrapped_function()(root), []
+
+
+def _own(root: Path, synthme: Path) -> Path:
+    """Copy clips as somebody might keep them: a folder each, one as mp4, and a CSV."""
+    from mebench.io.frames import index_folder, read_frames
+    from mebench.io.video import write_mp4
+
+    source = synthme / "casme2/CASME2_RAW_selected"
+    shutil.copytree(source / "sub01/EP02_01f", root / "anna/smile 01")
+    shutil.copytree(source / "sub01/EP04_03", root / "anna/frown")
+    shutil.copytree(source / "sub02/EP02_01f", root / "bo/smile 01")
+    frames = read_frames(list(index_folder(synthme / "samm/006/006_1_2").values()))
+    write_mp4(root / "cy/smile.mp4", frames, 60)
+    (root / "clips.csv").write_text(
+        "clip,fps,AUs,emotion,camera\nanna/smile 01,100,6+12,happiness,A\n"
+        "bo/smile 01,,6+12,happiness,B\ncy/smile,,12,smirk,B\n"
+    )
+    return root
 
 
 def main(examples: bool) -> None:

@@ -216,7 +216,10 @@ def _record(
         groups={pair.key: data.group(pair) for pair in data.pairs},
         intervals=INTERVALS,
         status="partial" if submission.missing else "verified",
-        notes=["frames were converted from a lossy form"] if submission.manifest.lossy else [],
+        notes=[
+            *data.told,
+            *(["frames were converted from a lossy form"] if submission.manifest.lossy else []),
+        ],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         environment=_environment(options.device),
     )

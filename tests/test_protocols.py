@@ -344,3 +344,70 @@ def test_the_fast_flow_has_its_own_column(tiny, tmp_path):
     metrics = run_baseline(settings, place).record.result.metrics
     assert "au_consistency~dis" in metrics
     assert "au_consistency" not in metrics
+
+
+@pytest.fixture
+def own(tiny, tmp_path, monkeypatch):
+    """Return four people's clips in a folder of one's own, their landmarks given by the config."""
+    landmarks = tmp_path / "landmarks"
+    landmarks.mkdir()
+    sources = {
+        ("anna", "a"): ("casme2.01.EP02_01f", "casme2/CASME2_RAW_selected/sub01/EP02_01f"),
+        ("bo", "b"): ("casme2.02.EP02_01f", "casme2/CASME2_RAW_selected/sub02/EP02_01f"),
+        ("cy", "c"): ("samm.006.006_1_2", "samm/006/006_1_2"),
+        ("dee", "d"): ("samm.009.009_1_2", "samm/009/009_1_2"),
+    }
+    for (subject, clip), (key, folder) in sources.items():
+        shutil.copytree(tiny / folder, tmp_path / "own" / subject / clip)
+        shutil.copy(
+            tiny / "truth/landmarks" / f"{key}.npy", landmarks / f"clips.{subject}.{clip}.npy"
+        )
+    config = tmp_path / "config.yaml"
+    config.write_text(f"landmarks:\n  clips: {landmarks}\n")
+    monkeypatch.setenv("MEBENCH_CONFIG", str(config))
+    return tmp_path / "own"
+
+
+@pytest.mark.parametrize("name", ["cross-identity", "reconstruction"])
+def test_protocols_on_clips_of_ones_own_are_the_shipped_ones_with_another_data_set(name):
+    shipped, own = (load_protocol(one).model_dump() for one in (name, f"{name}-clips"))
+    differing = {key for key in shipped if shipped[key] != own[key]}
+    assert differing == {"id", "title", "dataset"}
+    assert own["dataset"] == ("clips",)
+
+
+def test_clips_of_ones_own_are_driven_scored_and_stay_on_the_disk(own, cache, tmp_path):
+    spec = load_protocol("cross-identity-clips").model_copy(
+        update={**SMALL, "split": Split(share=0.5)}
+    )
+    data = open_protocol(spec, {"clips": own}, cache=cache)
+    assert {pair.key for pair in data.pairs} == {
+        "clips.dee/clips.cy.c", "clips.cy/clips.dee.d",
+    }  # fmt: skip
+    assert {clip.subject for clip in data.train} == {"clips.anna", "clips.bo"}
+    assert data.gated == ("clips",)
+    assert any("200 frames per second assumed for 4 of 4 clips" in note for note in data.told)
+    folder = write(tmp_path / "mine", data)
+    records, refused = score_many(
+        [folder], data, families=("pixel",), cache=cache, out=tmp_path / "scores"
+    )
+    assert not refused
+    assert records[0].dataset.id == "clips"
+    assert any("200 frames per second assumed" in note for note in records[0].notes)
+
+
+def test_a_split_that_leaves_one_test_subject_says_what_to_change(own, cache):
+    spec = load_protocol("cross-identity-clips").model_copy(update=SMALL)
+    with pytest.raises(
+        UsageError, match=r"the split leaves 1 of 4; give more subjects, or another"
+    ):
+        open_protocol(spec, {"clips": own}, cache=cache)
+
+
+def test_own_clips_for_a_protocol_without_them_lead_to_the_one_with_them(tmp_path):
+    from mebench.cli.options import data_roots
+
+    with pytest.raises(
+        UsageError, match=r"--protocol cross-identity-clips or reconstruction-clips"
+    ):
+        data_roots((f"clips={tmp_path}",), load_protocol("cross-identity").sources)

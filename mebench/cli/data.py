@@ -43,6 +43,7 @@ def index(
     dataset: str, out: Path | None, annotations_only: bool, on_missing: Any, **how: Any
 ) -> None:
     """Write the canonical index of DATASET: one row a clip."""
+    from mebench.datasets.composite import Composite
     from mebench.datasets.index import index_csv, index_digest, write_index
 
     loaded = load_any(dataset, how.pop("root"), **how)
@@ -52,4 +53,7 @@ def index(
     else:
         write_index(clips, out)
         click.echo(f"{len(clips)} clips written to {out}", err=True)
+    lacking = loaded.lacking if isinstance(loaded, Composite) else ()
+    for line in (*loaded.told, *lacking, *loaded.left_out):
+        click.echo(line, err=True)
     click.echo(f"index digest {index_digest(clips)}", err=True)

@@ -122,7 +122,7 @@ def prepare(
         _write_index(clips, prepared, index_file, chosen.share)
     if triples is not None:
         _write_triples(source, prepared, triples, workers, backend, progress)
-    for line in (*prepared.notes, *_failure_table(failures)):
+    for line in (*source.told, *prepared.notes, *_failure_table(failures)):
         click.echo(line, err=True)
     apexes = Counter(clip.annotation.apex_source for clip in prepared.clips)
     if as_json:
@@ -132,7 +132,7 @@ def prepare(
             "made": prepared.made,
             "apex_sources": dict(apexes),
             "failures": {failure.key: failure.reason for failure in failures},
-            "notes": list(prepared.notes),
+            "notes": [*source.told, *prepared.notes],
             "landmarks": landmarker.name,
             "eye_share": chosen.share,
             "eye_height": chosen.height,

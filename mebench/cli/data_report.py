@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mebench.datasets.check import CheckReport
-    from mebench.datasets.composite import CompositeReport
+    from mebench.datasets.composite_report import CompositeReport
 
 _SHOWN = 5
 
@@ -31,6 +31,7 @@ def _composite_lines(report: CompositeReport) -> list[str]:
     same = report.sha256 == report.sha256_published
     stated = "as published" if same else f"published: {report.sha256_published or 'not known'}"
     lines += ["", f"  sha256       {report.sha256} ({stated})"]
+    lines += _section("missing tables", report.lacking)
     lines += _section("clips without frames", report.missing_clips)
     lines += _section("notes", report.notes)
     return [*lines, "", "complete" if report.complete else "NOT the published composite"]

@@ -46,6 +46,12 @@ def data_roots(texts: tuple[str, ...], wanted: Sequence[str]) -> dict[str, Path]
     """
     roots = {name: Path(value).expanduser() for name, value in pairs_of(texts, "--data").items()}
     for name, root in roots.items():
+        if name not in wanted and name == "clips":
+            raise UsageError(
+                f"--data {name}={root}: the protocol uses '{', '.join(wanted)}'; for clips of your "
+                "own: --protocol cross-identity-clips or reconstruction-clips, or a protocol file "
+                "with dataset: clips"
+            )
         if name not in wanted:
             raise UsageError(
                 f"--data {name}={root}: the protocol uses '{', '.join(wanted)}'; "

@@ -44,6 +44,7 @@ DATASETS: dict[str, str] = {
     "samm-long": "mebench.datasets.samm_long:SammLong",
     "fourd-me": "mebench.datasets.fourd_me:FourdMe",
     "dfme": "mebench.datasets.dfme:Dfme",
+    "clips": "mebench.datasets.own:OwnClips",
 }
 """Data set id and the class that reads it, loaded when asked for."""
 
@@ -159,6 +160,8 @@ class Dataset(ABC):
         refused: rows that cannot be used, with file and row.
         unreadable: action-unit cells outside the grammar.
         applied: corrections that were applied to rows, in their order.
+        told: what a reader of its clips must know: what was assumed, which of two copies was taken.
+        left_out: why rows are not among the clips returned last.
     """
 
     info: ClassVar[DatasetInfo]
@@ -179,6 +182,8 @@ class Dataset(ABC):
         self.refused: list[str] = []
         self.unreadable: list[str] = []
         self.applied: list[Applied] = []
+        self.told: list[str] = []
+        self.left_out: list[str] = []
 
     @abstractmethod
     def annotations(self) -> list[Annotation]:
@@ -225,9 +230,20 @@ class Dataset(ABC):
                 f"frames of {found.base} taken ({found.layout.name}); also there, see --layout: "
                 + ", ".join(found.others)
             )
+        if found.rivals:
+            rivals = ", ".join(self.shown(path) for path in found.rivals)
+            self.told.append(
+                f"frames of {self.shown(found.base)} taken, not those of {rivals}; to read another "
+                "copy give its folder as the root"
+            )
         if found.outside:
             self.notes.append(f"frames found outside the root: {found.base}")
         return found
+
+    def shown(self, path: Path) -> str:
+        """Return a path below the root as messages name it, which tells nobody's home folder."""
+        resolved, root = path.resolve(), self.root.resolve()
+        return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else str(path)
 
     @property
     def frames_root(self) -> Path:
@@ -267,6 +283,7 @@ class Dataset(ABC):
         if found.missing and (on_missing == "fail" or not found.clips):
             more = f" (and {len(found.missing) - 1} more clips)" if len(found.missing) > 1 else ""
             raise DatasetError(found.missing[0] + more)
+        self.left_out = list(found.missing)
         return list(found.clips)
 
     def listed(self) -> list[Clip]:

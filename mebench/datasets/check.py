@@ -147,7 +147,7 @@ def check(dataset: Dataset, *, annotations_only: bool = False) -> CheckReport:
         correction_lines=tuple(f"{r.name}: {words}" for r in used for words in r.corrections),
         optional_corrections=tuple(_optional(table)),
         frame_remarks=() if annotations_only else tuple(dataset.collected.remarks),
-        notes=tuple([*dataset.notes, *(table.table_remarks() if table else ())]),
+        notes=tuple([*dataset.told, *dataset.notes, *(table.table_remarks() if table else ())]),
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 from mebench import settings
 from mebench.datasets.base import Dataset, OnMissing, Options, load_dataset
+from mebench.datasets.composite_report import CompositeReport
 from mebench.errors import DatasetError, UsageError
 from mebench.registry import choose, load_object
 from mebench.types import Annotation, Clip
@@ -48,49 +49,6 @@ class Member:
         return f"{self.part},{self.subject},{self.clip},{self.label}"
 
 
-@dataclass(frozen=True)
-class CompositeReport:
-    """A rebuilt composite beside the published one; every field is JSON-able.
-
-    Attributes:
-        counts: [part, what, found, published].
-        sha256: of the sorted lines `Member.line`, joined by LF.
-        sha256_published: of the published list, or None where none is known.
-    """
-
-    dataset: str
-    places: dict[str, str]
-    usable: bool
-    complete: bool
-    clips: int
-    counts: tuple[tuple[str, str, int, int], ...]
-    sha256: str
-    sha256_published: str | None
-    clips_with_frames: int | None
-    missing_clips: tuple[str, ...]
-    notes: tuple[str, ...]
-    kind: Literal["composite"] = "composite"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON types."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
-    @property
-    def problems(self) -> list[str]:
-        """What makes it differ from the published composite, one line each."""
-        found = [
-            f"{self.dataset}: {part}: {what} {held}, published {stated}"
-            for part, what, held, stated in self.counts
-            if held != stated
-        ]
-        if not found and self.sha256_published not in (None, self.sha256):
-            found = [
-                f"{self.dataset}: names or labels differ from the published list: sha256 "
-                f"{self.sha256[:12]}, published {str(self.sha256_published)[:12]}"
-            ]
-        return [*found, *self.missing_clips]
-
-
 class Composite:
     """Clips of several data sets under one label set.
 
@@ -106,6 +64,8 @@ class Composite:
         labels: names of the classes, in order of their numbers.
         published: (part, what) and the published count.
         sha256: of the published list, or None.
+        told: what a reader of its clips must know: which copy was taken, which file is missing.
+        left_out: the members that are not among the clips returned last, each with the reason.
     """
 
     id: ClassVar[str]
@@ -130,10 +90,17 @@ class Composite:
             )
         self.options = options or Options()
         self.notes: list[str] = []
+        self.told: list[str] = []
+        self.lacking: list[str] = []
+        self.left_out: list[str] = []
 
     @abstractmethod
     def members_of(self, part: Dataset) -> Iterable[Member]:
         """Return the members of one part, read without corrections."""
+
+    def lacks(self, part: Dataset) -> list[str]:
+        """Return the files without which members of a part cannot be known."""
+        return []
 
     @cached_property
     def members(self) -> list[Member]:
@@ -146,6 +113,8 @@ class Composite:
         for name in self.parts:
             part = load_dataset(name, self.place_of(name), Options(corrections="off"))
             found += sorted(self.members_of(part))
+            self.lacking += [f"{name}: {line}" for line in self.lacks(part)]
+            self._tell(f"{name}: {line}" for line in part.told)
             self.notes += [f"{name}: {note}" for note in part.notes]
         return found
 
@@ -158,7 +127,10 @@ class Composite:
         if part in self.places:
             return self.places[part]
         if self.root is not None:
-            return part_folder(self.root, part)
+            taken, *others = part_folders(self.root, part)
+            if others:
+                self._tell_choice(part, taken, others)
+            return taken
         place = settings.data_root(part)
         if place is None:
             raise UsageError(
@@ -173,29 +145,47 @@ class Composite:
         Raises:
             DatasetError: for a member without frames unless `on_missing` is "skip".
         """
-        held = {
-            clip.key: clip
-            for name in self.parts
-            for clip in load_dataset(name, self.place_of(name), self._part_options).clips(
-                on_missing=on_missing
-            )
-        }
+        parts = self._loaded()
+        held = {c.key: c for part in parts for c in part.clips(on_missing=on_missing)}
         missing = [member.key for member in self.members if member.key not in held]
         if missing and on_missing == "fail":
             raise DatasetError(
                 f"{missing[0]}: a clip of {self.id} is not in the copy (and {len(missing) - 1} "
                 "more); copy it again, or go on without with --on-missing skip"
             )
-        return [held[member.key] for member in self.members if member.key in held]
+        return self._kept(parts, held, "no frames in the copy")
 
     def listed(self) -> list[Clip]:
-        """Return the members' clips from the annotation alone."""
-        held = {
-            clip.key: clip
-            for name in self.parts
-            for clip in load_dataset(name, self.place_of(name), self._part_options).listed()
-        }
+        """Return the members' clips from the annotation alone; `left_out` names those without."""
+        parts = self._loaded()
+        held = {clip.key: clip for part in parts for clip in part.listed()}
+        why = "no annotation file has a row for it, so only its frames tell its interval"
+        return self._kept(parts, held, why)
+
+    def _loaded(self) -> list[Dataset]:
+        return [load_dataset(name, self.place_of(name), self._part_options) for name in self.parts]
+
+    def _kept(self, parts: Iterable[Dataset], held: Mapping[str, Clip], why: str) -> list[Clip]:
+        """Return the members that are there, and remember each of the others by name."""
+        self.left_out = [
+            f"{member.key}: left out of {self.id}: {why}"
+            for member in self.members
+            if member.key not in held
+        ]
+        for part in parts:
+            self._tell(f"{part.info.id}: {line}" for line in part.told)
         return [held[member.key] for member in self.members if member.key in held]
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        self.told += [line for line in lines if line not in self.told]
+
+    def _tell_choice(self, part: str, taken: Path, others: Sequence[Path]) -> None:
+        names = ", ".join(path.name for path in others)
+        line = (
+            f"{part}: folder {taken.name} taken, not {names}; to choose, leave --root out and give "
+            f"each part its folder: mebench config set data.{part} {others[0]}"
+        )
+        self._tell([line])
 
     def check(self, *, annotations_only: bool = False) -> CompositeReport:
         """Return the composite's counts beside the published ones.
@@ -213,14 +203,15 @@ class Composite:
             dataset=self.id,
             places={name: str(self.place_of(name)) for name in self.parts},
             usable=bool(members),
-            complete=same and self.sha256 in (None, digest) and not missing,
+            complete=same and self.sha256 in (None, digest) and not missing and not self.lacking,
             clips=len(members),
             counts=tuple(counts),
             sha256=digest,
             sha256_published=self.sha256,
             clips_with_frames=None if have is None else len(members) - len(missing),
             missing_clips=tuple(f"{key}: no frames" for key in missing),
-            notes=tuple(self.notes),
+            notes=(*self.told, *self.notes),
+            lacking=tuple(self.lacking),
         )
 
     @property
@@ -261,14 +252,15 @@ def check_value(members: Iterable[Member]) -> str:
     return hashlib.sha256("\n".join(sorted(m.line for m in members)).encode()).hexdigest()
 
 
-def part_folder(root: Path, part: str) -> Path:
-    """Return the folder in `root` whose name tells the part, or `root` itself."""
+def part_folders(root: Path, part: str) -> list[Path]:
+    """Return the folders in `root` whose names tell the part, the taken one first, or `root`."""
     word = {"casme2": ("casme2", "casmeii")}.get(part, (part,))
+    found = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         plain = "".join(letter for letter in folder.name.lower() if letter.isalnum())
         if plain.startswith(word):
-            return folder
-    return root
+            found.append(folder)
+    return found or [root]
 
 
 def named(part: str, row: Annotation) -> tuple[str, str]:
@@ -284,7 +276,3 @@ def named(part: str, row: Annotation) -> tuple[str, str]:
         number = f"s{int(row.subject[1:]):02d}"
         return number, number + row.clip_id[row.clip_id.index("_") :]
     return row.subject, row.clip_id
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

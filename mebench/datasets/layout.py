@@ -75,13 +75,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """The clips below one base folder, and the other bases that could have been taken."""
+    """The clips below one base folder, and the other bases that could have been taken.
+
+    `rivals` are those in the same layout: another copy, which ``--layout`` cannot name.
+    """
 
     layout: Layout
     base: Path
     places: tuple[Place, ...]
     others: tuple[str, ...] = ()
     outside: bool = False
+    rivals: tuple[Path, ...] = ()
 
 
 def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None) -> Found | None:
@@ -162,7 +166,8 @@ def _best(
         for rank, place in sorted(groups, key=key)
         if (rank, place) != best
     )
-    return Found(layout, base, tuple(places), others, not inside)
+    rivals = tuple(place for rank, place in sorted(groups) if rank == best[0] and place != base)
+    return Found(layout, base, tuple(places), others, not inside, rivals)
 
 
 def _listing(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -27,6 +27,10 @@ _SADNESS = frozenset({"24/EP07_01", "24/EP07_04f", "24/EP10_03"})
 """Relabelled surprise in 20190701; the composite rests on 20140508."""
 _NOT_IN_SMIC_E = ("s1_ne_02", "s2_sur_05", "s3_ne_20")
 """Clips of SMIC-HS that a table of SMIC-E may lack."""
+_CLASSES_IN = {
+    "casme2": "CASME2-ObjectiveClasses.xlsx", "samm": "SAMM_Micro_FACS_Codes_v2.xlsx",
+}  # fmt: skip
+"""Which file of a part holds its objective classes."""
 
 
 class Megc2019(Composite):
@@ -99,6 +103,24 @@ class Megc2018(Composite):
             subject, clip = named(part.info.id, row)
             key = f"{part.info.id}.{row.subject}.{row.clip_id}"
             yield Member(part.info.id, subject, clip, self.labels.index(row.objective_class), key)
+
+    def lacks(self, part: Dataset) -> list[str]:
+        """Return the table of objective classes that a part needs, and where it is given out."""
+        if not isinstance(part, TableDataset):
+            return []
+        table, name = part.table.name, _CLASSES_IN[part.info.id]
+        own = "objective" in part.content.columns
+        if part.info.id == "casme2" and own:
+            return [
+                f"{table} holds the classes of the later coding, MEGC2018 those of {name}; put it "
+                f"and CASME2-coding-20140508.xlsx there, both of {part.info.request}"
+            ]
+        if any(row.objective_class for row in part.annotations()):
+            return []
+        return [
+            f"no table of objective classes, {table} has none; put {name} into {part.root}, it is "
+            f"given out with {part.info.title} ({part.info.request})"
+        ]
 
 
 def _left_out(part: Dataset, row: Annotation) -> bool:

@@ -67,8 +67,11 @@ class TableDataset(Dataset):
             )
         best = min(found, key=lambda path: (self.table_rank(path.name.lower()), len(path.parts)))
         if len(found) > 1:
-            others = ", ".join(sorted(path.name for path in found if path != best))
-            self.notes.append(f"annotation file {best.name} taken (also there: {others})")
+            others = ", ".join(sorted(self.shown(path) for path in found if path != best))
+            self.told.append(
+                f"annotation file {self.shown(best)} taken, not {others}; to read another give "
+                "--table FILE, or its folder as the root"
+            )
         if self.root.resolve() not in best.resolve().parents:
             self.notes.append(f"annotation file found outside the root: {best}")
         return best

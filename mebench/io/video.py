@@ -62,6 +62,35 @@ def count_frames(path: Path) -> int:
         raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
 
 
+def clip_facts(path: Path) -> tuple[int, float | None]:
+    """Return how many frames `read_clip_file` will give, and the stated frames per second.
+
+    Frames are counted without decoding them; a gif is decoded, since its holds repeat frames.
+
+    Raises:
+        DatasetError: for a file that is empty or cannot be opened.
+    """
+    import av
+
+    if path.stat().st_size == 0:
+        raise DatasetError(f"{path}: the file is empty (0 bytes); copy it again")
+    if path.suffix.lower() == ".gif":
+        frames, stated = _read_gif(path)
+        return len(frames), stated
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise DatasetError(f"{path}: holds no moving images; give an mp4, avi or gif")
+            stream = container.streams.video[0]
+            # The head of a clip that was cut without encoding it again counts what was cut off.
+            count = sum(1 for part in container.demux(stream) if part.size and not part.is_discard)
+            rate = stream.average_rate or stream.guessed_rate
+    except (av.FFmpegError, ValueError, OSError) as error:
+        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
+        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
+    return count, float(rate) if rate else None
+
+
 def read_driving(
     path: Path | str, fps: float | None = None, notes: list[str] | None = None
 ) -> tuple[Frames, float]:

@@ -56,7 +56,9 @@ def choose_landmarker(
             raise UsageError(f"a folder of landmarks was given, but so was '{how}'; choose one")
         return finder(how, face)
     stated = settings.get(f"landmarks.{dataset}")
-    given = folder or (Path(stated).expanduser() if stated else None) or truth_landmarks(root)
+    given = folder or (Path(stated).expanduser() if stated else None)
+    if dataset != "clips":  # the truth of an export is kept under the keys of its data sets
+        given = given or truth_landmarks(root)
     if given is not None:
         return GivenLandmarks(given)
     if how == "given":

@@ -43,6 +43,7 @@ class ProtocolData:
         reference: returns the right answer of a pair, or None.
         pictures: returns a template in its own pixels; None when only the aligned faces are known.
         notes: what a reader of the results must know, such as leaks.
+        told: what is assumed of the clips, or which copy of them was taken.
         gated: data sets whose pixels must not leave the user's disk.
     """
 
@@ -56,6 +57,7 @@ class ProtocolData:
     reference: Callable[[Pair], Reference | None] = field(repr=False)
     pictures: Callable[[str], Picture] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     gated: tuple[str, ...] = ()
 
     @property

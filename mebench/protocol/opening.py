@@ -39,6 +39,7 @@ class _Preparation:
 
     gated: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def clips(self, dataset: str, root: Path) -> tuple[list[Clip], list[FaceClip]]:
         """Return the clips of one data set, as listed and prepared; remember if it is gated."""
@@ -54,6 +55,7 @@ class _Preparation:
         landmarker = choose_landmarker(dataset, root, how=self.protocol.landmarks)
         crop = copy_crop(clips, landmarker, self.cache, self.protocol.crop)
         self._tell(dataset, crop)
+        self.told.extend(f"{dataset}: {line}" for line in copy.told)
         prepared = prepare(
             clips,
             size=self.protocol.size,
@@ -133,7 +135,12 @@ def open_protocol(
             more += prepared
     faces = _given_faces(protocol, roots, work)
     data = _assemble(protocol, listed, driving, more, faces, _reference_of(protocol))
-    return replace(data, gated=tuple(work.gated), notes=(*data.notes, *work.notes))
+    return replace(
+        data,
+        gated=tuple(work.gated),
+        notes=(*data.notes, *work.notes),
+        told=tuple(work.told),
+    )
 
 
 def _members(
@@ -214,7 +221,11 @@ def _assemble(
     driving = {clip.key: clip for clip in clips if clip.subject in tested}
     pairs = pairs_of(protocol, list(driving.values()), list(faces))
     if not pairs:
-        raise UsageError(f"{where}: no pair is left; templates need at least two test subjects")
+        people = len({clip.subject for clip in clips})
+        raise UsageError(
+            f"{where}: no pair is left; templates need at least two test subjects, and the split "
+            f"leaves {len(tested)} of {people}; give more subjects, or another split.share"
+        )
     first = _first_clips(driving.values())
     recordings = {clip.key: clip for clip in listed}
     templates = {name: face for name, (face, _) in faces.items()}

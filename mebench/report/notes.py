@@ -18,13 +18,25 @@ _SPREADS = {
 }
 
 
-def caption_of(record: Record, spread: Spread) -> str:
+def caption_of(records: Sequence[Record], spread: Spread) -> str:
     """Return the caption of a table: protocol, data, and what the numbers are."""
-    data = record.dataset
+    first = records[0]
+    data = first.dataset
+    unseen = " that training never saw" if all(map(_trained_here, records)) else ""
     return (
-        f"{record.protocol.id}: {data.pairs} pairs, driving clips of {data.driving_subjects} "
-        f"subjects that training never saw. {_SPREADS[spread].format(how=_how(record))}"
+        f"{first.protocol.id}: {data.pairs} pairs, driving clips of {data.driving_subjects} "
+        f"subjects{unseen}. {_SPREADS[spread].format(how=_how(first))}"
     )
+
+
+def _trained_here(record: Record) -> bool:
+    """Whether mebench trained the method itself, without a leak; of others nobody can know."""
+    made = record.made_by
+    folds = made.get("folds")
+    stated = list(folds.values()) if isinstance(folds, dict) else [made]
+    known = all(isinstance(one, dict) and "train_digest" in one for one in stated)
+    leaks = any(note.startswith("leak:") for note in record.notes)
+    return bool(stated) and known and not leaks and "checkpoint_sha256" not in made
 
 
 def notes_of(

@@ -81,7 +81,7 @@ def build_table(
     return Table(
         columns=columns,
         rows=tuple(_row(entry, columns, marks, ranks) for entry in entries),
-        caption=caption or caption_of(records[0], spread),
+        caption=caption or caption_of(records, spread),
         notes=(*essential, *details),
         essential=len(essential),
         ranked_by=ranked_by,

@@ -279,7 +279,7 @@ def _ranked(rows: list[MethodRow], protocol: Protocol, settings: RunSettings) ->
 
 
 def _notes(data: ProtocolData, settings: RunSettings) -> list[str]:
-    found = list(data.notes)
+    found = [*data.told, *data.notes]
     if settings.checkpoint is not None:
         found.append(
             "networks were taken from a checkpoint; what they learnt from was not checked for leaks"

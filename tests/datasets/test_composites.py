@@ -32,6 +32,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def named_as_left_out(text: str) -> list[str]:
+    """Return the keys of the clips that a command says it left out."""
+    return [line.split(":")[0] for line in text.splitlines() if ": left out of " in line]
+
+
 def expected_lines() -> list[str]:
     """Return the composite's lines from the rows as they were written, by another way."""
     three = {"happiness": 1, "surprise": 2}
@@ -197,8 +202,10 @@ def test_the_command_line_checks_and_lists_a_composite(
     arguments = ["megc2019", "--root", str(tables), "--annotations-only", "--json"]
     assert json.loads(run.invoke(check, arguments).stdout)["clips"] == 442
     listed = run.invoke(index, ["megc2019", "--annotations-only", "--root", str(tables)])
-    # Without SMIC's frames three clips of SMIC have a name, but no row.
+    # Without SMIC's frames two clips of SMIC have a name, but no row.
     assert len(listed.stdout.splitlines()) == 1 + 440
+    assert named_as_left_out(listed.stderr) == ["smic.s1.s1_ne_02", "smic.s2.s2_sur_05"]
+    assert "no annotation file has a row for it" in listed.stderr
     strict = run.invoke(check, [*arguments[:-1], "--strict"])
     assert isinstance(strict.exception, DatasetError)
     for part, folder in (("CASME2", "CASME II"), ("SAMM", "SAMM"), ("SMIC", "SMIC")):
@@ -207,3 +214,104 @@ def test_the_command_line_checks_and_lists_a_composite(
     monkeypatch.delenv("MEBENCH_SMIC_ROOT")
     with pytest.raises(UsageError, match=r"no folder known for smic, .* config set data\.smic"):
         load_composite("megc2019").check(annotations_only=True)
+
+
+def test_every_member_is_listed_or_left_out_by_name(tables: Path, tmp_path: Path) -> None:
+    """Members of one name and one interval, of two subjects or two data sets, stay apart."""
+    full.write_smic(tmp_path / "SMIC/SMIC-HS-E_annotation.xlsx", edited=True)
+    alike = {"EP02_20": (46, 70, 112)}
+    rows = [
+        replace(r, onset=alike[r.name][0], apex=alike[r.name][1], offset=alike[r.name][2])
+        if r.name in alike
+        else r
+        for r in full.casme2_rows()
+    ]
+    assert sum(row.name in alike for row in rows) > 1
+    full.write_casme2(tmp_path / "CASME II/CASME2-coding-20140508.xlsx", rows)
+    (tmp_path / "SAMM").symlink_to(tables / "SAMM")
+    composite = load_composite("megc2019", tmp_path)
+    listed = [clip.key for clip in composite.listed()]
+    left = named_as_left_out("\n".join(composite.left_out))
+    assert left == ["smic.s1.s1_ne_02", "smic.s2.s2_sur_05", "smic.s3.s3_ne_20"]
+    assert len(listed) == len(set(listed)) == 439
+    assert sorted(listed + left) == sorted(member.key for member in composite.members)
+    same = [key for key in listed if key.endswith(".EP02_20")]
+    assert len(same) > 1
+
+
+def test_members_without_frames_are_named_when_they_are_left_out(tables: Path) -> None:
+    base = tables.parent / "with frames"
+    for part in ("CASME II", "SAMM"):
+        (base / part).mkdir(parents=True)
+        for path in (tables / part).iterdir():
+            (base / part / path.name).symlink_to(path)
+    row = next(r for r in full.casme2_rows() if r.emotion == "disgust" and r.apex != r.onset)
+    folder = base / "CASME II/CASME2_RAW_selected" / f"sub{row.subject}" / row.name
+    save_frames(folder, [f"img{n}.jpg" for n in range(row.onset, row.offset + 1)])
+    other = next(r for r in full.samm_rows() if r.emotion == "Anger")
+    save_frames(
+        base / "SAMM" / other.subject / other.name,
+        [f"{other.subject}_{n:05d}.jpg" for n in range(other.onset, other.offset + 1)],
+    )
+    save_frames(base / "SMIC/HS/s1/micro/negative/s1_ne_01", ["image1.bmp", "image2.bmp"])
+    run = CliRunner().invoke(index, ["megc2019", "--root", str(base), "--on-missing", "skip"])
+    kept = [".".join(line.split(",")[:3]) for line in run.stdout.splitlines()[1:]]
+    left = named_as_left_out(run.stderr)
+    assert len(kept) == 3
+    assert sorted(kept + left) == sorted(m.key for m in load_composite("megc2019", base).members)
+
+
+def test_megc2018_names_the_table_of_classes_it_lacks(tables: Path, tmp_path: Path) -> None:
+    full.write_casme2(tmp_path / "CASME II/CASME2-coding-20140508.xlsx", full.casme2_rows())
+    (tmp_path / "SAMM").symlink_to(tables / "SAMM")
+    arguments = ["megc2018", "--root", str(tmp_path), "--annotations-only"]
+    shown = CliRunner().invoke(check, arguments)
+    assert "missing tables: 1" in shown.stdout
+    assert "casme2: no table of objective classes" in shown.stdout
+    refused = CliRunner().invoke(check, [*arguments, "--strict"])
+    words = str(refused.exception)
+    assert "put CASME2-ObjectiveClasses.xlsx into" in words
+    assert "http://casme.psych.ac.cn/casme/e2" in words
+    assert "copy it again" not in words
+    listed = CliRunner().invoke(index, arguments)
+    assert "CASME2-ObjectiveClasses.xlsx" in listed.stderr
+    full.write_casme2(
+        tmp_path / "CASME II/CASME2-coding-20190701.xlsx", full.casme2_rows(), classes=True
+    )
+    (tmp_path / "CASME II/CASME2-coding-20140508.xlsx").unlink()
+    assert "holds the classes of the later coding" in CliRunner().invoke(check, arguments).stdout
+
+
+def test_of_two_releases_below_one_root_it_is_told_which_was_taken(
+    tables: Path, tmp_path: Path
+) -> None:
+    rows = full.casme2_rows()
+    for release, classes in (("CASME2 2014", False), ("CASME2 2019", True)):
+        name = "CASME2-coding-20190701" if classes else "CASME2-coding-20140508"
+        full.write_casme2(tmp_path / release / f"{name}.xlsx", rows, classes=classes)
+        folder = tmp_path / release / "CASME2_RAW_selected/sub01" / rows[0].name
+        save_frames(folder, [f"img{n}.jpg" for n in range(rows[0].onset, rows[0].offset + 1)])
+    told = [
+        "annotation file CASME2 2014/CASME2-coding-20140508.xlsx taken, not "
+        "CASME2 2019/CASME2-coding-20190701.xlsx; to read another give --table FILE, or its "
+        "folder as the root",
+        "frames of CASME2 2014/CASME2_RAW_selected taken, not those of "
+        "CASME2 2019/CASME2_RAW_selected; to read another copy give its folder as the root",
+    ]
+    arguments = ["casme2", "--root", str(tmp_path), "--on-missing", "skip"]
+    listed = CliRunner().invoke(index, arguments)
+    assert [line for line in listed.stderr.splitlines() if " taken, not " in line] == told
+    assert set(told) <= set(load_dataset("casme2", tmp_path).check().notes)
+    one = CliRunner().invoke(
+        index, ["casme2", "--root", str(tmp_path / "CASME2 2019"), *arguments[3:]]
+    )
+    assert " taken, not " not in one.stderr
+    for part in ("SAMM", "SMIC"):
+        (tmp_path / part).symlink_to(tables / part)
+    composite = load_composite("megc2019", tmp_path)
+    assert len(composite.listed()) == 440
+    assert any(
+        line.startswith("casme2: folder CASME2 2014 taken, not CASME2 2019; to choose")
+        for line in composite.told
+    )
+    assert composite.check(annotations_only=True).notes.count(composite.told[0]) == 1

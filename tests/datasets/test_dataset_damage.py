@@ -17,7 +17,11 @@ EMOTIONS_UNKNOWN = {"casme", "cas-me-2", "samm-long", "fourd-me", "dfme"}
 FRAMES = "CASME2_RAW_selected/CASME2_RAW_selected"
 
 
-@pytest.mark.parametrize("name", sorted(DATASETS))
+PUBLISHED = sorted(set(DATASETS) - {"clips"})
+"""All but clips of one's own, which nobody published or counted."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_facts_work_without_a_copy_and_data_access_fails_clearly(name: str, tmp_path: Path) -> None:
     info = dataset_class(name).info
     assert info.id == name

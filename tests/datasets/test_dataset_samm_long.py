@@ -59,7 +59,7 @@ def test_check_counts_macro_rows_and_tells_what_is_odd(root: Path) -> None:
         {"apex": {"old": 1143, "new": 1113}}
     ]
     assert "028_4_3: duration 22, but 2000..2020 are 21 frames" in text
-    assert f"annotation file {TABLE} taken (also there: SAMM_LongVideos_V1_Release.xlsx)" in text
+    assert f"annotation file {TABLE} taken, not SAMM_LongVideos_V1_Release.xlsx; to read" in text
     assert "holds no emotions: put SAMM_Micro_FACS_Codes_v2.xlsx beside it" in text
     assert report.emotions_found == {"unknown": 2}
 

@@ -41,6 +41,40 @@ def test_text_shows_values_intervals_and_reasons():
     assert "Copy-Template (control)" in text
 
 
+LEARNT = {"train_clips": 9, "train_digest": "d"}
+
+
+@pytest.mark.parametrize(
+    ("made_by", "known"),
+    [
+        ([{"baseline": "fomm", **LEARNT}], True),
+        ([{"baseline": "fomm", "folds": {"a": LEARNT, "b": LEARNT}}], True),
+        ([{"baseline": "fomm", **LEARNT}, {"baseline": "linear-warp", **LEARNT}], True),
+        ([{}], False),
+        ([{"baseline": "fomm", "checkpoint_sha256": "c"}], False),
+        ([{"baseline": "fomm", **LEARNT}, {}], False),
+    ],
+    ids=["trained", "folds", "two", "outside", "checkpoint", "one of two outside"],
+)
+def test_only_of_what_mebench_trained_it_is_said_that_training_never_saw_the_subjects(
+    made_by, known
+):
+    records = [
+        make_record(f"m{place}").model_copy(update={"made_by": made})
+        for place, made in enumerate(made_by)
+    ]
+    caption = build_table(records).caption
+    assert ("driving clips of 2 subjects that training never saw." in caption) == known
+    assert ("driving clips of 2 subjects. " in caption) != known
+
+
+def test_a_leak_that_was_found_is_not_denied_by_the_caption():
+    record = make_record("m").model_copy(
+        update={"made_by": LEARNT, "notes": ["leak: subject casme2.01 is in both"]}
+    )
+    assert "never saw" not in build_table([record]).caption
+
+
 def test_without_intervals():
     assert "[" not in render(table(spread="none"), "markdown").split("\n\n")[1]
 
