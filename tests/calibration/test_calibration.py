@@ -21,6 +21,7 @@ from mebench.errors import UsageError
 from mebench.metrics.base import MetricInfo
 from mebench.metrics.catalogue import families, metric_infos
 from mebench.synthme.identity import Identity
+from tests.commands import runner
 
 LADDER = next(ladder for ladder in LADDERS if ladder.name == "wrong AU")
 
@@ -225,5 +226,5 @@ def test_doctor_tells_what_the_values_feel(small, monkeypatch, tmp_path):
     assert "blind to:" in shown.output
     assert (tmp_path / "o" / "ladders.csv").read_text().startswith("value,ladder,level")
     assert (tmp_path / "o" / "ladders.png").read_bytes().startswith(b"\x89PNG")
-    found = CliRunner().invoke(cli, ["doctor", "--calibrate", "--json"])
-    assert json.loads(found.output)["separation"]["key"] == "au_consistency"
+    found = runner().invoke(cli, ["doctor", "--calibrate", "--json"])
+    assert json.loads(found.stdout)["separation"]["key"] == "au_consistency"
