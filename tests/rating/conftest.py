@@ -60,10 +60,10 @@ def submissions(data: ProtocolData, base: Path) -> Path:
         for pair in data.pairs:
             right = data.reference(pair).frames.astype(float)
             kept = np.rint(share * right + (1 - share) * right[:1]).astype(np.uint8)
-            write_output(base / "in" / name, pair, kept)
+            write_output(base / "handed-in" / name, pair, kept)
         method = Method(id=name, title=name.title(), authors=TEAM)
-        write_manifest(base / "in" / name, Manifest(protocol="tiny", method=method))
-    return base / "in"
+        write_manifest(base / "handed-in" / name, Manifest(protocol="tiny", method=method))
+    return base / "handed-in"
 
 
 @pytest.fixture
