@@ -6,11 +6,11 @@ import pickle
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 from mebench import weights
 from mebench.cli.weights import weights as group
 from mebench.errors import WeightsError
+from tests.commands import runner
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_stand_ins_keep_their_values():
 
 
 def test_list_prints_one_document(store, published):
-    result = CliRunner().invoke(group, ["list", "--json"])
+    result = runner().invoke(group, ["list", "--json"])
     rows = {row["name"]: row for row in json.loads(result.stdout)["weights"]}
     assert rows["toy"]["present"] is False
     assert rows["toy"]["hash"] == "prefix"
@@ -197,7 +197,7 @@ def test_list_prints_one_document(store, published):
 
 
 def test_fetch_verify_and_import_on_the_command_line(store, published, tmp_path):
-    run = CliRunner().invoke
+    run = runner().invoke
     fetched = run(group, ["fetch", "toy"])
     assert str(store / "toy-net.pth") in fetched.stdout
     assert "licence: CC0" in fetched.stderr

@@ -21,6 +21,7 @@ from mebench.errors import UsageError
 from mebench.metrics.base import MetricInfo
 from mebench.metrics.catalogue import families, metric_infos
 from mebench.synthme.identity import Identity
+from tests.commands import runner
 
 LADDER = next(ladder for ladder in LADDERS if ladder.name == "wrong AU")
 
@@ -146,25 +147,33 @@ def test_the_area_under_the_curve_is_the_share_of_pairs_in_order():
     assert rank_correlation([0, 1, 2], np.array([3.0, 2.0, 1.0])) == pytest.approx(-1.0)
 
 
+SHORT = tuple(
+    Ladder(one.name, one.unit, one.levels[:1] + one.levels[-1:], one.make)
+    for one in LADDERS
+    if one.name in ("wrong AU", "weaker")
+)
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(suite, "LADDERS", SHORT)
+    patch.setattr("mebench.calibration.reading.LADDERS", SHORT)
+
+
 @pytest.fixture(scope="module")
-def small(tmp_path_factory, monkeypatch_module):
+def measured(tmp_path_factory) -> tuple[Plan, Results]:
     """Two scenes, two levels of two ladders and the clips of others, by the motion alone."""
-    short = tuple(
-        Ladder(one.name, one.unit, one.levels[:1] + one.levels[-1:], one.make)
-        for one in LADDERS
-        if one.name in ("wrong AU", "weaker")
-    )
-    monkeypatch_module.setattr(suite, "LADDERS", short)
-    monkeypatch_module.setattr("mebench.calibration.reading.LADDERS", short)
     cache = tmp_path_factory.mktemp("cache")
     plan = Plan(2, cache, ("wrong AU", "weaker", OTHERS), families=("action_units",))
-    return plan, measure(plan)
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
     with pytest.MonkeyPatch.context() as patch:
-        yield patch
+        shorten(patch)
+        return plan, measure(plan)
+
+
+@pytest.fixture
+def small(measured, monkeypatch) -> tuple[Plan, Results]:
+    """Return what was measured; the ladders are short in this test alone, not in those after it."""
+    shorten(monkeypatch)
+    return measured
 
 
 def test_consistency_feels_other_action_units_and_not_the_size(small):
@@ -217,5 +226,5 @@ def test_doctor_tells_what_the_values_feel(small, monkeypatch, tmp_path):
     assert "blind to:" in shown.output
     assert (tmp_path / "o" / "ladders.csv").read_text().startswith("value,ladder,level")
     assert (tmp_path / "o" / "ladders.png").read_bytes().startswith(b"\x89PNG")
-    found = CliRunner().invoke(cli, ["doctor", "--calibrate", "--json"])
-    assert json.loads(found.output)["separation"]["key"] == "au_consistency"
+    found = runner().invoke(cli, ["doctor", "--calibrate", "--json"])
+    assert json.loads(found.stdout)["separation"]["key"] == "au_consistency"

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from mebench import settings
 from mebench.cli.data import check, index
 from mebench.cli.data_prepare import prepare
 from mebench.errors import DatasetError, UsageError
+from tests.commands import runner
 
 FACES = Path(__file__).parents[1] / "data" / "faces"
 CLIPS = ("EP01_01", "EP02_01f")
@@ -45,7 +46,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(command: object, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+    return runner().invoke(command, [str(argument) for argument in arguments])
 
 
 def test_check_shows_counts_beside_the_published_ones(root: Path) -> None:

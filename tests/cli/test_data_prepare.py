@@ -8,17 +8,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from mebench.cli.data_prepare import prepare
 from mebench.cli.main import main
 from mebench.errors import UsageError
+from tests.commands import runner
 
 SUBJECT = "SMIC_all_raw/HS/s1/micro"
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(prepare, [str(argument) for argument in arguments])
+    return runner().invoke(prepare, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

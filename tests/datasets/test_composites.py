@@ -10,7 +10,6 @@ from pathlib import Path
 
 import full_tables as full
 import pytest
-from click.testing import CliRunner
 from dataset_trees import save_frames
 
 from mebench.cli.data import check, index
@@ -19,6 +18,7 @@ from mebench.datasets.composite import load_composite
 from mebench.datasets.index import index_rows
 from mebench.datasets.megc2019 import CHECK_VALUE
 from mebench.errors import DatasetError, UsageError
+from tests.commands import runner
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def test_smic_e_cuts_every_micro_expression_from_its_long_clip(tmp_path: Path) -
 def test_the_command_line_checks_and_lists_a_composite(
     tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = CliRunner()
+    run = runner()
     result = run.invoke(check, ["megc2019", "--root", str(tables), "--annotations-only"])
     assert result.exit_code == 0
     assert ["casme2", "negative", "88", "88"] in [

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from mebench.cli.data_landmarks import landmarks
 from mebench.datasets.base import load_dataset
 from mebench.preprocess.landmarks import GivenLandmarks
+from tests.commands import runner
 
 BLANK = np.zeros((8, 8, 3), np.uint8)
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(landmarks, [str(argument) for argument in arguments])
+    return runner().invoke(landmarks, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

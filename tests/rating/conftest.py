@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from mebench.cli.main import cli
 from mebench.protocol.data import ProtocolData
@@ -17,6 +16,7 @@ from mebench.protocol.spec import load_protocol
 from mebench.rating.model import Item, Key
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import write_manifest, write_output
+from tests.commands import runner
 from tests.makers import tiny_protocol
 
 KEPT = {"secret-best": 1.0, "secret-second": 0.7, "secret-third": 0.4, "secret-still": 0.0}
@@ -25,7 +25,7 @@ TEAM = "Team Zebra"
 
 
 def mebench(*arguments: object) -> str:
-    done = CliRunner().invoke(cli, [str(one) for one in arguments], catch_exceptions=False)
+    done = runner().invoke(cli, [str(one) for one in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -60,10 +60,10 @@ def submissions(data: ProtocolData, base: Path) -> Path:
         for pair in data.pairs:
             right = data.reference(pair).frames.astype(float)
             kept = np.rint(share * right + (1 - share) * right[:1]).astype(np.uint8)
-            write_output(base / "in" / name, pair, kept)
+            write_output(base / "handed-in" / name, pair, kept)
         method = Method(id=name, title=name.title(), authors=TEAM)
-        write_manifest(base / "in" / name, Manifest(protocol="tiny", method=method))
-    return base / "in"
+        write_manifest(base / "handed-in" / name, Manifest(protocol="tiny", method=method))
+    return base / "handed-in"
 
 
 @pytest.fixture

@@ -104,7 +104,12 @@ def test_nothing_in_a_bundle_says_who_made_a_clip(made, data, base, submissions)
     for path in [p for p in made.rglob("*") if p.is_file() and p.name != "key.json"]:
         for name, content in every_byte(path):
             text = content.lower()
-            leaks = [s for s in secrets if s.lower().encode() in text]
+            # A megabyte of compressed bytes holds every word of three or four letters by chance.
+            packed = content.startswith((b"PK\x03\x04", b"RIFF"))
+            leaks = [
+                s for s in secrets
+                if s.lower().encode() in text and not (packed and len(s) < 5)
+            ]  # fmt: skip
             assert not leaks, (name, leaks)
             wide = content.decode("utf-16-le", "ignore").lower()
             assert not [s for s in secrets if s.lower() in wide], name

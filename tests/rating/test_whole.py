@@ -56,7 +56,7 @@ def rated(panel: Path, make, base: Path, protocol: Path, tiny: Path) -> Path:
         told = mebench("rate", "collect", *sorted(panel.glob("R*.json")), "--key",
                        panel / "bundles" / "key.json", "-o", panel / "ratings.json")  # fmt: skip
         assert "R5" in told
-        mebench("score", base / "in", "--protocol", protocol, "--data", f"synthme={tiny}",
+        mebench("score", base / "handed-in", "--protocol", protocol, "--data", f"synthme={tiny}",
                 "--out", panel / "scores", "--jobs", 1)  # fmt: skip
     return panel
 

@@ -99,10 +99,16 @@ print(without_denormals(work))
 
 
 def run(code: str, word: str = "", **variables: str) -> list[str]:
-    given = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    """Run it in a process of one thread in which no setting of glibc is given but these."""
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"
+    }
     done = subprocess.run(
         [sys.executable, "-c", code, word],
-        env={**given, **variables}, capture_output=True, text=True, check=True,
+        env={**given, "OMP_NUM_THREADS": "1", **variables},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.split()
 
@@ -122,6 +128,7 @@ def test_what_the_user_set_stays() -> None:
     assert run(code) == ["True"]
     assert run(code, **dict.fromkeys(names, "1000000")) == ["False"]
     assert run(code, GLIBC_TUNABLES="glibc.malloc.trim_threshold=1000000") == ["False"]
+    assert run(code, OMP_NUM_THREADS="2") == ["False"], "threads would wait for each other"
 
 
 def test_without_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,4 +137,5 @@ def test_without_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AssertionError("numbers of another library's settings are not known")
 
     monkeypatch.setattr(ctypes, "CDLL", lambda name: OtherLibrary())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert keep_freed_memory() is False
