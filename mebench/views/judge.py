@@ -33,7 +33,8 @@ def refusal(found: Fit, view: View, template: str, other: tuple[str, float] | No
     """
     if found.contrast < _CONTRAST:
         return "frame 0 is black or of one colour; write its frames again"
-    if found.mirrored:
+    sure = other is not None and other[1] >= DOUBTFUL
+    if found.mirrored and not sure:
         return f"frame 0 is '{template}' mirrored left to right; flip its frames"
     fits = f"it fits '{other[0]}' ({other[1]:.2f})" if other is not None else ""
     if fits and found.correlation >= LIMIT:
