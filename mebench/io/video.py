@@ -143,8 +143,17 @@ def write_mp4(path: Path | str, frames: Frames, fps: float) -> None:
         stream.codec_context.thread_count = 1
         for frame in frames:
             padded = np.ascontiguousarray(np.pad(np.asarray(frame), pad, mode="edge"))
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(padded, format="rgb24")))
+            image = av.VideoFrame.from_ndarray(padded, format="rgb24")
+            container.mux(stream.encode(_as_yuv(image)))
         container.mux(stream.encode())
+
+
+def _as_yuv(image: Any) -> Any:
+    """Convert on one thread: on several, other bytes come out once in some hundred clips."""
+    try:
+        return image.reformat(format="yuv420p", threads=1)
+    except TypeError:  # PyAV that knows one thread only.
+        return image.reformat(format="yuv420p")
 
 
 def tell(notes: list[str] | None, message: str) -> None:

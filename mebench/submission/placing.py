@@ -99,7 +99,7 @@ def lie_of(
     told = [] if declared else remarks(view)
     moved = work.moved(face) if view.correlation >= TOLD else 0.0
     if moved > MOVED:
-        told.append(f"frame 0 has moved already, by {moved:.1%} of the eye distance at most")
+        told.append(f"frame 0 seems to have moved already, by {moved:.1%} of the eye distance")
     return Placed(view, face, "", tuple(f"output {pair.key}: {line}" for line in told))
 
 

@@ -254,7 +254,7 @@ def test_members_without_frames_are_named_when_they_are_left_out(tables: Path) -
         [f"{other.subject}_{n:05d}.jpg" for n in range(other.onset, other.offset + 1)],
     )
     save_frames(base / "SMIC/HS/s1/micro/negative/s1_ne_01", ["image1.bmp", "image2.bmp"])
-    run = CliRunner().invoke(index, ["megc2019", "--root", str(base), "--on-missing", "skip"])
+    run = runner().invoke(index, ["megc2019", "--root", str(base), "--on-missing", "skip"])
     kept = [".".join(line.split(",")[:3]) for line in run.stdout.splitlines()[1:]]
     left = named_as_left_out(run.stderr)
     assert len(kept) == 3
@@ -265,21 +265,21 @@ def test_megc2018_names_the_table_of_classes_it_lacks(tables: Path, tmp_path: Pa
     full.write_casme2(tmp_path / "CASME II/CASME2-coding-20140508.xlsx", full.casme2_rows())
     (tmp_path / "SAMM").symlink_to(tables / "SAMM")
     arguments = ["megc2018", "--root", str(tmp_path), "--annotations-only"]
-    shown = CliRunner().invoke(check, arguments)
+    shown = runner().invoke(check, arguments)
     assert "missing tables: 1" in shown.stdout
     assert "casme2: no table of objective classes" in shown.stdout
-    refused = CliRunner().invoke(check, [*arguments, "--strict"])
+    refused = runner().invoke(check, [*arguments, "--strict"])
     words = str(refused.exception)
     assert "put CASME2-ObjectiveClasses.xlsx into" in words
     assert "http://casme.psych.ac.cn/casme/e2" in words
     assert "copy it again" not in words
-    listed = CliRunner().invoke(index, arguments)
+    listed = runner().invoke(index, arguments)
     assert "CASME2-ObjectiveClasses.xlsx" in listed.stderr
     full.write_casme2(
         tmp_path / "CASME II/CASME2-coding-20190701.xlsx", full.casme2_rows(), classes=True
     )
     (tmp_path / "CASME II/CASME2-coding-20140508.xlsx").unlink()
-    assert "holds the classes of the later coding" in CliRunner().invoke(check, arguments).stdout
+    assert "holds the classes of the later coding" in runner().invoke(check, arguments).stdout
 
 
 def test_of_two_releases_below_one_root_it_is_told_which_was_taken(
@@ -299,10 +299,10 @@ def test_of_two_releases_below_one_root_it_is_told_which_was_taken(
         "CASME2 2019/CASME2_RAW_selected; to read another copy give its folder as the root",
     ]
     arguments = ["casme2", "--root", str(tmp_path), "--on-missing", "skip"]
-    listed = CliRunner().invoke(index, arguments)
+    listed = runner().invoke(index, arguments)
     assert [line for line in listed.stderr.splitlines() if " taken, not " in line] == told
     assert set(told) <= set(load_dataset("casme2", tmp_path).check().notes)
-    one = CliRunner().invoke(
+    one = runner().invoke(
         index, ["casme2", "--root", str(tmp_path / "CASME2 2019"), *arguments[3:]]
     )
     assert " taken, not " not in one.stderr

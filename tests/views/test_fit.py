@@ -101,7 +101,7 @@ def test_upside_down_black_noise_and_half_a_face_are_refused(pictures, targets, 
     name, picture = next(iter(pictures.items()))
     frame, _ = drawn(picture, 192, 192, 0.45)
     line = judged(np.rot90(frame, 2).copy(), name, targets)
-    assert re.search("turned by -?(179|180) degrees", line), line
+    assert re.search("turned by -?1[78]\d degrees", line), line
     assert "black" in judged(np.zeros_like(frame), name, targets)
     noise = np.random.default_rng(0).integers(0, 256, frame.shape, dtype=np.uint8)
     assert f"does not show '{name}'" in judged(noise, name, targets)
