@@ -128,7 +128,7 @@ def test_grey_outputs_and_outputs_of_several_sizes_make_one_record(few, in_view,
     }
     row = score("mine", outputs)
     assert "160x160 (1), 200x180 (1)" in row.flags[0]
-    coloured = (few.templates[first.template].image != to_gray(few.templates[first.template].image))
+    coloured = few.templates[first.template].image != to_gray(few.templates[first.template].image)
     assert any("is grey" in flag for flag in row.flags) == bool(coloured.any())
     # A grey output is compared with the template in grey.
     assert row.per_clip[first.key]["onset_fidelity"] > 0.97
