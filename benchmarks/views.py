@@ -1,6 +1,6 @@
 """How well outputs drawn in views of their own are laid on their templates, and scored.
 
-Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY,...]
+Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY] [--limits]
 
 linear-warp draws on the templates' own pictures of protocol synthme. Each output is then brought
 into many views, as teams crop, and into many forms, as teams keep frames; its fit is compared with
@@ -38,6 +38,8 @@ from mebench.submission.placing import lie_of
 from mebench.submission.validate import open_submission
 from mebench.synthme.export import export
 from mebench.types import Face, Frames, Pair, Picture
+from mebench.views.fit import fit
+from mebench.views.target import target_of
 
 KEYS = ("au_consistency", "au_concordance", "au_amplitude")
 PICTURES = ("ssim", "ssim_template", "onset_fidelity", "psnr_db")
@@ -171,17 +173,44 @@ def gap(row: MethodRow, base: MethodRow, key: str) -> float:
     return max(found, default=math.nan)
 
 
+def limits(data: ProtocolData) -> None:
+    """Print the correlations of honest frames 0, of wrong templates, and of mirrored frames."""
+    size = data.protocol.size
+    targets = {name: target_of(data.picture(name), size) for name in data.templates}
+    names = list(targets)
+    honest, wrong, mirrored, flagged = [], [], 0, 0
+    for name, other in zip(names, names[1:] + names[:1], strict=True):
+        for way in WAYS.values():
+            picture = data.picture(name)
+            frame = resample(picture.image, view_of(picture, way), (way.height, way.width))
+            frame = way.form(frame[None])[0]
+            found = fit(frame, targets[name])
+            honest.append(found.correlation)
+            flagged += found.mirrored
+            wrong.append(fit(frame, targets[other]).correlation)
+            mirrored += fit(np.ascontiguousarray(frame[:, ::-1]), targets[name]).mirrored
+    print("| frames | least | median | most |\n|---|--:|--:|--:|")
+    for kind, values in (("honest", honest), ("with a wrong template", wrong)):
+        print(f"| {kind} | {min(values):.3f} | {np.median(values):.3f} | {max(values):.3f} |")
+    print(f"\n{mirrored} of {len(honest)} mirrored frames were told, and {flagged} honest ones.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="one way, by its name")
+    parser.add_argument("--limits", action="store_true")
     arguments = parser.parse_args()
     cache = settings.cache_folder()
     root = export(cache / "benchmark-synthme", preset="default", seed=0, jobs=arguments.jobs)
     data = open_protocol(
         load_protocol("synthme"), {"synthme": root}, cache=cache, jobs=arguments.jobs
-    ).some(arguments.pairs)
+    )
+    if arguments.limits:
+        limits(data)
+        return
+    data = data.some(arguments.pairs)
     drawn = outputs(data, cache)
     print(
         "| drawn | fit: median, worst (% IOD) | correlation, least | "
@@ -189,7 +218,7 @@ def main() -> None:
         + " | fit's share of the time |\n|---|"
         + "--:|" * (3 + len(KEYS + PICTURES))
     )
-    wanted = [name for name in arguments.only.split(",") if name] or list(WAYS)
+    wanted = [arguments.only] if arguments.only else list(WAYS)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         options = ScoringOptions(FAMILIES, place / "cache", jobs=arguments.jobs)

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import pickle
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mebench.aggregate import add_clip_values, add_parts, set_values
 from mebench.environment import code_digest
 from mebench.io.files import atomic_path
-from mebench.metrics.base import Case, Metric, OwnView
-from mebench.preprocess.crop import to_gray
+from mebench.metrics.base import Metric
 from mebench.preprocess.flow import Engine
 from mebench.preprocess.parallel import each
 from mebench.protocol.data import ProtocolData
 from mebench.record import MethodRow
 from mebench.spec import digest
+from mebench.submission.case import case_of, is_gray
 from mebench.submission.copies import find_copies
 from mebench.submission.placing import Placed, place_output
 from mebench.submission.validate import Requirement, Submission
-from mebench.types import Frames, Image, Pair, Progress, Reference, SilentProgress
-from mebench.views.view import Moved, View, aligned_to, seen_in
+from mebench.types import Frames, Pair, Progress, SilentProgress
+from mebench.views.view import View
 
 
 class Measured(NamedTuple):
@@ -246,38 +243,6 @@ def _measured_pair(
     return Measured(pixels, found, flags, placed.view)
 
 
-def case_of(
-    frames: Frames, pair: Pair, data: ProtocolData, placed: Placed, maker: str = ""
-) -> Case:
-    """Return what metrics look at: the output's own pixels, and all else brought to its view."""
-    driving = data.driving[pair.driving]
-    length = min(len(frames), len(driving.frames))
-    reference = _cut(data.answer(pair, placed.view), length)
-    own = None
-    if not placed.view.aligned:
-        picture, template = data.picture(pair.template), data.templates[pair.template]
-        matrix = aligned_to(placed.view, picture)
-        aligned = _cut(data.reference(pair), length)
-        if _is_gray(frames[0]) and reference is not None:
-            reference = replace(reference, frames=to_gray(np.asarray(reference.frames)))
-        own = OwnView(
-            seen=seen_in(placed.view, picture),
-            unit=1.0 / math.sqrt(abs(float(np.linalg.det(matrix[:, :2])))),
-            aligned=Moved(frames[:length], matrix, template.image),
-            reference=None if aligned is None else aligned.frames,
-        )
-    return Case(
-        pair=pair,
-        generated=frames[:length],
-        template=placed.face,
-        driving=replace(driving, frames=driving.frames[:length]),
-        reference=reference,
-        labels=driving.action_units,
-        method=maker,
-        own_view=own,
-    )
-
-
 def _flags(frames: Frames, pair: Pair, wanted: int, data: ProtocolData) -> list[str]:
     """Return what is unusual about an output that is taken nevertheless."""
     template = data.templates[pair.template].image
@@ -287,7 +252,7 @@ def _flags(frames: Frames, pair: Pair, wanted: int, data: ProtocolData) -> list[
             f"output {pair.key} has {len(frames)} frames, the driving clip {wanted}: "
             f"both are cut to {min(len(frames), wanted)}"
         )
-    if _is_gray(frames[0]) and not _is_gray(template):
+    if is_gray(frames[0]) and not is_gray(template):
         found.append(f"output {pair.key} is grey, its template has colour")
     return found
 
@@ -307,26 +272,6 @@ def _copies(
         found = find_copies(frames, placed.face.image, others, f"output {pair.key}")
         _keep(cache, key, found)
     return found
-
-
-def _is_gray(image: Image) -> bool:
-    return bool((image == image[..., :1]).all())
-
-
-def _cut(reference: Reference | None, length: int) -> Reference | None:
-    if reference is None or len(reference.frames) == length:
-        return reference
-    return Reference(
-        frames=reference.frames[:length],
-        flow=None if reference.flow is None else reference.flow[:length],
-        landmarks=None if reference.landmarks is None else reference.landmarks[:length],
-        au_curves=None if reference.au_curves is None else reference.au_curves[:length],
-        au_names=reference.au_names,
-    )
-
-
-def _identity(family: Metric) -> list[Any]:
-    return [type(family).__name__, family.variant, dict(family.weights)]
 
 
 def _basis(data: ProtocolData) -> list[str]:
