@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import math
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -242,7 +243,7 @@ def main() -> None:
                 own[pair] = way.form(np.stack([resample(f, matrix, shape) for f in frames]))
                 true[pair.key] = matrix
             row, views, fits, whole = scored(
-                place / name.replace(" ", "-").replace(",", "").replace(".", ""), own, data, options
+                place / re.sub("[^a-z0-9]+", "-", name.lower()), own, data, options
             )
             errors = [
                 miss(views[pair.key], true[pair.key], data.picture(pair.template))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def _own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["MEBENCH_CACHE"] = str(home / "cache")
     os.environ["MEBENCH_CONFIG"] = str(home / "config.yaml")
     os.environ.pop("MEBENCH_WEIGHTS", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_other_tests() -> Iterator[None]:
+    """Leave what a test sets to that test."""
+    yield
+    Path(os.environ["MEBENCH_CONFIG"]).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

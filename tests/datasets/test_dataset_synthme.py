@@ -29,7 +29,7 @@ def plan() -> Plan:
 def root(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("synthme") / "export"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(export_module, "make_plan", lambda preset, seed: plan)
+        patched.setattr(export_module, "make_plan", lambda *_, **__: plan)
         return export_module.export(place, preset="tiny")
 
 
