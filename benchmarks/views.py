@@ -1,6 +1,6 @@
 """How well outputs drawn in views of their own are laid on their templates, and scored.
 
-Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY] [--limits]
+Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY] [--limits | --known]
 
 linear-warp draws on the templates' own pictures of protocol synthme. Each output is then brought
 into many views, as teams crop, and into many forms, as teams keep frames; its fit is compared with
@@ -26,6 +26,8 @@ from PIL import Image as Pillow
 from mebench import settings
 from mebench.io.video import read_clip_file
 from mebench.methods.catalogue import load_baseline
+from mebench.metrics.action_units import ActionUnitConsistency
+from mebench.metrics.base import Missing
 from mebench.preprocess.canonical import apply, invert
 from mebench.preprocess.crop import align_frames, resample, to_gray
 from mebench.protocol.data import ProtocolData
@@ -33,14 +35,16 @@ from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
 from mebench.record import MethodRow
 from mebench.scoring import ScoringOptions, requirement_of, score_submission
+from mebench.submission.case import case_of
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import write_manifest, write_output
-from mebench.submission.placing import lie_of
+from mebench.submission.placing import Placed, lie_of
 from mebench.submission.validate import open_submission
 from mebench.synthme.export import export
 from mebench.types import Face, Frames, Pair, Picture
 from mebench.views.fit import fit
 from mebench.views.target import target_of
+from mebench.views.view import View, face_in
 
 KEYS = ("au_consistency", "au_concordance", "au_amplitude")
 PICTURES = ("ssim", "ssim_template", "onset_fidelity", "psnr_db")
@@ -174,6 +178,37 @@ def gap(row: MethodRow, base: MethodRow, key: str) -> float:
     return max(found, default=math.nan)
 
 
+def known(data: ProtocolData, drawn: dict[Pair, Frames], ways: dict[str, Way]) -> None:
+    """Print by how much motion values change when the known view takes the place of the fit's."""
+    family = ActionUnitConsistency()
+    print("| drawn | " + " | ".join(KEYS) + " |\n|---|" + "--:|" * len(KEYS))
+    for name, way in ways.items():
+        gaps: dict[str, list[float]] = {key: [] for key in KEYS}
+        for pair, frames in drawn.items():
+            picture, shape = data.picture(pair.template), (way.height, way.width)
+            true = view_of(picture, way)
+            own = way.form(np.stack([resample(f, true, shape) for f in frames]))
+            found = fit(own[0], target_of(picture, data.protocol.size)).to_picture
+            ours, right = (
+                family.clip_values(
+                    family.describe(case_of(own, pair, data, laid(m, shape, picture)))
+                )
+                for m in (found, true)
+            )
+            for key in KEYS:
+                if not isinstance(ours[key], Missing) and not isinstance(right[key], Missing):
+                    gaps[key].append(abs(ours[key] - right[key]))
+        print(
+            f"| {name} | " + " | ".join(f"{max(gaps[key]):.3f}" for key in KEYS) + " |", flush=True
+        )
+
+
+def laid(matrix: np.ndarray, shape: tuple[int, int], picture: Picture) -> Placed:
+    """Return an output laid on its template by a given map."""
+    view = View(matrix, shape, "features+", 1.0, 1.0)
+    return Placed(view, face_in(view, picture))
+
+
 def limits(data: ProtocolData) -> None:
     """Print the correlations of honest frames 0, of wrong templates, and of mirrored frames."""
     size = data.protocol.size
@@ -202,6 +237,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="one way, by its name")
     parser.add_argument("--limits", action="store_true")
+    parser.add_argument("--known", action="store_true")
     arguments = parser.parse_args()
     cache = settings.cache_folder()
     root = export(cache / "benchmark-synthme", preset="default", seed=0, jobs=arguments.jobs)
@@ -213,13 +249,16 @@ def main() -> None:
         return
     data = data.some(arguments.pairs)
     drawn = outputs(data, cache)
+    wanted = [arguments.only] if arguments.only else list(WAYS)
+    if arguments.known:
+        known(data, drawn, {name: WAYS[name] for name in wanted})
+        return
     print(
         "| drawn | fit: median, worst (% IOD) | correlation, least | "
         + " | ".join(KEYS + PICTURES)
         + " | fit's share of the time |\n|---|"
         + "--:|" * (3 + len(KEYS + PICTURES))
     )
-    wanted = [arguments.only] if arguments.only else list(WAYS)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         options = ScoringOptions(FAMILIES, place / "cache", jobs=arguments.jobs)
