@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mebench.errors import DatasetError, SubmissionError, UsageError
+from mebench.methods.catalogue import load_baseline
 from mebench.protocol.leaks import leaks
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import Protocol, Split, load_protocol
@@ -304,8 +305,13 @@ def test_augmentation_scores_what_generated_clips_teach(tiny, cache, tmp_path):
     labels = {clip.label for clip in data.driving.values()}
     assert labels <= {"negative", "positive", "surprise"}
     assert len(labels) >= 2
+    warp = load_baseline("linear-warp", preset="default")
     folder = write(
-        tmp_path / "mine", data, frames=lambda pair, _: data.driving[pair.driving].frames
+        tmp_path / "mine",
+        data,
+        frames=lambda pair, _: warp.generate(
+            data.templates[pair.template], data.driving[pair.driving]
+        ),
     )
     records, refused = score_many(
         [folder], data, families=("recognition",), cache=cache, out=tmp_path / "scores"

@@ -113,6 +113,7 @@ def make(
         [open_submission(path, needed) for path in found],
         opened,
         panel,
+        cache=settings.cache_folder(),
         progress=console_progress(),
     )
     click.echo(f"{facts(key.raters)}")

@@ -130,13 +130,17 @@ def make_bundles(
     data: ProtocolData,
     settings: Settings,
     *,
+    cache: Path,
     progress: Progress | None = None,
 ) -> Key:
     """Write a folder a rater below `out`, and key.json beside them; return the key.
 
+    Each clip is shown in the view its method drew in; where outputs lie is kept in `cache`.
+
     Raises:
         UsageError: for gated data without `private`, or two submissions of one method.
-        SubmissionError: for a submission that cannot be read.
+        SubmissionError: for a submission that cannot be read, or an output that does not show
+            its template.
     """
     if data.gated and not settings.private:
         raise UsageError(
@@ -174,7 +178,7 @@ def make_bundles(
         tempfile.TemporaryDirectory(dir=folder) as pool,
         progress.task("rate", total=len(shown_by(plan)) + len(plan)) as task,
     ):
-        store = Sheets(Path(pool), data, entrants, reals, settings.side, task)
+        store = Sheets(Path(pool), data, entrants, reals, settings.side, cache, task)
         store.fill(plan)
         for number, (rater, items) in enumerate(plan.items()):
             _write_rater(folder / rater, number, rater, items, key, store)

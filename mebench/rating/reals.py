@@ -8,7 +8,7 @@ import numpy as np
 
 from mebench.facs.codes import numbers
 from mebench.protocol.data import ProtocolData
-from mebench.types import FaceClip, Frames, Image, Pair
+from mebench.types import Face, FaceClip, Frames, Pair
 
 TRUTH = "truth"
 
@@ -42,15 +42,15 @@ class RealClips:
         self._uses[found.key] += 1
         return found.key
 
-    def clip(self, pair: Pair, name: str | None) -> tuple[Image, Frames]:
-        """Return template and frames of the real clip `name` for a pair."""
+    def clip(self, pair: Pair, name: str | None) -> tuple[Face, Frames]:
+        """Return template and frames of the real clip `name` for a pair, both aligned."""
         if name == TRUTH:
             right = self.data.reference(pair)
             if right is not None:
-                return self.data.templates[pair.template].image, right.frames
+                return self.data.templates[pair.template], np.asarray(right.frames)
         clip = next(one for one in self.data.driving.values() if one.key == name)
         frames = np.asarray(clip.frames)
-        return frames[0], frames
+        return Face(frames[0], clip.landmarks), frames
 
     def _alike(self, pair: Pair) -> FaceClip | None:
         own = self.data.driving[pair.driving]

@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from mebench.preprocess.crop import to_gray
 from mebench.protocol.data import ProtocolData
 from mebench.rating.model import Item
 from mebench.rating.reals import RealClips
 from mebench.report.site_media import write_sheet
+from mebench.scoring import frames_digest
 from mebench.spec import digest
+from mebench.submission.case import is_gray
+from mebench.submission.placing import place_output
 from mebench.submission.validate import Submission
 from mebench.types import Frames, Pair, Task
 
@@ -40,9 +44,11 @@ class Sheets:
         entrants: Mapping[str, Submission],
         reals: RealClips,
         side: int | None,
+        cache: Path,
         task: Task,
     ) -> None:
         self.data, self.entrants, self.reals, self.task = data, entrants, reals, task
+        self.cache = cache
         shown = {max(data.canvas(name).image.shape[:2]) for name in data.templates}
         largest = max({data.protocol.size} | shown)
         self.pool, self.most = pool, min(side or largest, largest)
@@ -63,17 +69,24 @@ class Sheets:
                 "fps": driving.fps,
                 "frames": length,
                 "apex": apex if apex is not None and apex < length else None,
-                "sheets": {name: self._sheet(name, clip, shown) for name, clip in clips.items()},
+                "sheets": {name: self._sheet(clip) for name, clip in clips.items()},
             }
             self.task.advance(note=key)
 
     def _clips(self, pair: Pair, method: str | None, real: str | None) -> dict[str, Frames]:
-        template = self.data.canvas(pair.template).image
-        driving = np.asarray(self.data.driving[pair.driving].frames)
+        """Return what stands side by side, all in the view of one method's output."""
+        clip = self.data.driving[pair.driving]
+        drawn = self._view_for_real(pair) if method is None else self.entrants[method]
+        generated = drawn.frames(pair)
+        placed = place_output(drawn, pair, generated, self.data, self.cache)
+        driving = placed.brought(np.asarray(clip.frames), clip.landmarks)
+        template = placed.face.image
         if method is None:
-            template, generated = self.reals.clip(pair, real)
-        else:
-            generated = self.entrants[method].frames(pair)
+            face, frames = self.reals.clip(pair, real)
+            template = placed.brought(face.image[None], face.landmarks)[0]
+            generated = placed.brought(frames, face.landmarks)
+            if is_gray(placed.face.image):
+                template, generated = to_gray(template), to_gray(generated)
         length = min(len(driving), len(generated))
         if method is None:
             # A real clip has a length of its own: both go on until the longer one ends.
@@ -81,14 +94,17 @@ class Sheets:
             driving, generated = _held(driving, length), _held(generated, length)
         return dict(zip(PANES, (template[None], driving[:length], generated[:length]), strict=True))
 
-    def _sheet(self, name: str, clip: Frames, shown: _What) -> dict[str, Any]:
-        pair, method, real = shown
-        whose = [method, real] if name == "generated" or method is None else []
-        place = f"{digest([name, pair, whose, len(clip)])[:24]}.webp"
+    def _view_for_real(self, pair: Pair) -> Submission:
+        """Return the entrant in whose view a real clip is shown, so that its size tells nothing."""
+        names = sorted(self.entrants)
+        return self.entrants[names[int(digest(pair.key), 16) % len(names)]]
+
+    def _sheet(self, clip: Frames) -> dict[str, Any]:
+        place = f"{frames_digest(clip)[:24]}.webp"
         if place not in self.written:
             # Lossless: a lossy sheet's errors are larger than a micro-expression.
             side = min(self.most, math.isqrt(_MOST_PIXELS // len(clip)), max(clip.shape[1:3]))
-            made = write_sheet(self.pool / place, clip, name, self.pool, side=side, lossless=True)
+            made = write_sheet(self.pool / place, clip, "", self.pool, side=side, lossless=True)
             self.written[place] = {
                 "file": place,
                 "frames": made.frames,

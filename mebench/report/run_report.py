@@ -19,7 +19,6 @@ from mebench.scoring import curves_of, requirement_of
 from mebench.submission.placing import place_output
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Image, Pair, Progress
-from mebench.views.beside import beside
 
 _SLOWER = 8.0
 _SIDE = 160
@@ -79,9 +78,7 @@ def _view(
     generated = submission.frames(pair)
     placed = place_output(submission, pair, generated, data, result.options.cache)
     template, reference = placed.face.image, data.answer(pair, placed.view)
-    shown = np.asarray(driving.frames)
-    if not placed.view.aligned:
-        shown = beside(shown, driving.landmarks, placed.face)
+    shown = placed.brought(np.asarray(driving.frames), driving.landmarks)
     apex = driving.apex_index if driving.apex_index is not None else len(driving.frames) // 2
     moving: dict[str, Frames] = {
         "template": template[None],

@@ -26,7 +26,6 @@ from mebench.scoring import (
 from mebench.submission.placing import place_output
 from mebench.submission.validate import Submission, open_submission
 from mebench.types import Frames, Pair, Progress
-from mebench.views.beside import beside
 
 SIDE = 160
 """Pixels of a frame in a sheet."""
@@ -226,13 +225,11 @@ def _clips(
     placed = place_output(submission, pair, generated, data, options.cache)
     own = f"{file_name(submission.manifest.method.id)}/{pair.key}"
     still, moving = f"templates/{pair.template}", f"driving/{pair.driving}"
-    shown = np.asarray(driving.frames)
     if not placed.view.aligned:
         still, moving = f"{own}-template", f"{own}-driving"
-        shown = beside(shown, driving.landmarks, placed.face)
     return {
         ("template", still): placed.face.image[None],
-        ("driving", moving): shown,
+        ("driving", moving): placed.brought(np.asarray(driving.frames), driving.landmarks),
         ("generated", own): generated,
     }
 

@@ -21,7 +21,8 @@ from mebench.submission.guard import guarded_fit
 from mebench.submission.text import plain
 from mebench.submission.validate import Submission
 from mebench.submission.work import FitOrder
-from mebench.types import Face, Frames, Image, Pair
+from mebench.types import Face, Frames, Image, Pair, Points
+from mebench.views.beside import beside
 from mebench.views.fit import Fit, fit_from
 from mebench.views.judge import BETTER, DOUBTFUL, TOLD, refusal, remarks, view_of
 from mebench.views.moved import MOVED, moved_already
@@ -47,6 +48,10 @@ class Placed:
     face: Face
     wrong: str = ""
     remarks: tuple[str, ...] = ()
+
+    def brought(self, frames: Frames, landmarks: Points) -> Frames:
+        """Return another aligned clip, landmarks those of its frame 0, as it is shown beside."""
+        return frames if self.view.aligned else beside(frames, landmarks, self.face)
 
 
 def place_output(

@@ -7,10 +7,14 @@ import math
 import numpy as np
 import pytest
 
+from mebench.methods.catalogue import load_baseline
 from mebench.preprocess.canonical import apply, invert
-from mebench.preprocess.crop import resample
+from mebench.preprocess.crop import align_frames, resample
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
+from mebench.submission.manifest import Manifest, Method
+from mebench.submission.pack import write_manifest, write_output
+from mebench.types import Face
 from mebench.views.target import target_of
 from tests.makers import tiny_protocol
 
@@ -74,3 +78,51 @@ def miss():
         return float(np.linalg.norm(ours - right, axis=1).max() / iod)
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def few(data):
+    return data.some(2)
+
+
+@pytest.fixture(scope="session")
+def raw(few):
+    """What linear-warp draws on the templates' own pictures."""
+    method = load_baseline("linear-warp", preset="default")
+    drawn = {}
+    for pair in few.pairs:
+        picture = few.picture(pair.template)
+        face = Face(picture.image, picture.landmarks)
+        drawn[pair] = method.generate(face, few.driving[pair.driving])
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def aligned(few, raw):
+    size = few.protocol.size
+    return {p: align_frames(f, few.picture(p.template).to_source, size) for p, f in raw.items()}
+
+
+@pytest.fixture
+def written(few, tmp_path):
+    def write(name, outputs, **about):
+        folder = tmp_path / name
+        for pair, frames in outputs.items():
+            write_output(folder, pair, frames)
+        about = {"protocol": few.protocol.id, "method": Method(id=name, title=name), **about}
+        write_manifest(folder, Manifest(**about))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def in_view(few, raw, place_on):
+    def draw(width, height, share, roll=0.0, shift=(0.0, 0.0)):
+        found = {}
+        for pair, frames in raw.items():
+            matrix = place_on(few.picture(pair.template), width, height, share, roll, shift)
+            found[pair] = np.stack([resample(f, matrix, (height, width)) for f in frames])
+        return found
+
+    return draw

@@ -10,55 +10,15 @@ import pytest
 
 import mebench.submission.placing as placing
 from mebench.errors import SubmissionError
-from mebench.methods.catalogue import load_baseline
 from mebench.metrics.base import Case
 from mebench.metrics.catalogue import build_metrics
-from mebench.preprocess.crop import align_frames, resample, to_gray
+from mebench.preprocess.crop import resample, to_gray
 from mebench.scorer import score_many
 from mebench.scoring import ScoringOptions, build, requirement_of, score_submission
-from mebench.submission.manifest import Manifest, Method
-from mebench.submission.pack import write_manifest, write_output
 from mebench.submission.validate import open_submission
-from mebench.types import Face
 
 FAMILIES = ("action_units", "motion", "pixel")
 MOTION = ("au_consistency", "au_concordance", "au_amplitude")
-
-
-@pytest.fixture(scope="module")
-def few(data):
-    return data.some(2)
-
-
-@pytest.fixture(scope="module")
-def raw(few):
-    """What linear-warp draws on the templates' own pictures."""
-    method = load_baseline("linear-warp", preset="default")
-    drawn = {}
-    for pair in few.pairs:
-        picture = few.picture(pair.template)
-        face = Face(picture.image, picture.landmarks)
-        drawn[pair] = method.generate(face, few.driving[pair.driving])
-    return drawn
-
-
-@pytest.fixture(scope="module")
-def aligned(few, raw):
-    size = few.protocol.size
-    return {p: align_frames(f, few.picture(p.template).to_source, size) for p, f in raw.items()}
-
-
-@pytest.fixture
-def written(few, tmp_path):
-    def write(name, outputs, **about):
-        folder = tmp_path / name
-        for pair, frames in outputs.items():
-            write_output(folder, pair, frames)
-        about = {"protocol": few.protocol.id, "method": Method(id=name, title=name), **about}
-        write_manifest(folder, Manifest(**about))
-        return folder
-
-    return write
 
 
 @pytest.fixture
@@ -71,18 +31,6 @@ def score(few, written, tmp_path_factory):
         return score_submission(submission, few, options)
 
     return run
-
-
-@pytest.fixture
-def in_view(few, raw, place_on):
-    def draw(width, height, share, roll=0.0, shift=(0.0, 0.0)):
-        found = {}
-        for pair, frames in raw.items():
-            matrix = place_on(few.picture(pair.template), width, height, share, roll, shift)
-            found[pair] = np.stack([resample(f, matrix, (height, width)) for f in frames])
-        return found
-
-    return draw
 
 
 def test_an_aligned_output_scores_as_if_there_were_no_views(few, aligned, score):
