@@ -17,6 +17,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from mebench.errors import DatasetError
+from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.landmarks import Landmarker, finder
 from mebench.synthme.expression import Component, Expression
 from mebench.synthme.identity import Identity
@@ -25,10 +26,6 @@ from mebench.synthme.render import render
 
 STILL = Expression((Component(12, amplitude=0.0),), 1, 100.0, 1, emotion="neutral")
 Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-def eye_distance(points: np.ndarray) -> float:
-    return float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))
 
 
 def grain(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

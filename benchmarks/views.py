@@ -1,6 +1,7 @@
 """How well outputs drawn in views of their own are laid on their templates, and scored.
 
-Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY] [--limits | --known]
+Usage: python -m benchmarks.views [--pairs 4] [--jobs 2] [--only WAY]
+    [--limits | --known | --sizes | --lengths]
 
 linear-warp draws on the templates' own pictures of protocol synthme. Each output is then brought
 into many views, as teams crop, and into many forms, as teams keep frames; its fit is compared with
@@ -36,6 +37,7 @@ from mebench.protocol.spec import load_protocol
 from mebench.record import MethodRow
 from mebench.scoring import ScoringOptions, requirement_of, score_submission
 from mebench.submission.case import case_of
+from mebench.submission.lengths import DRIVING_SHARE, MOST, best_offset, motion_curves
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import write_manifest, write_output
 from mebench.submission.placing import Placed, lie_of
@@ -203,6 +205,52 @@ def known(data: ProtocolData, drawn: dict[Pair, Frames], ways: dict[str, Way]) -
         )
 
 
+def sizes(data: ProtocolData, drawn: dict[Pair, Frames]) -> None:
+    """Print motion values of the same outputs with eyes .30 of the width apart, at some widths."""
+    family = ActionUnitConsistency()
+    print("| eyes apart | " + " | ".join(KEYS) + " |\n|---|" + "--:|" * len(KEYS))
+    for side in (64, 80, 96, 128, 192, 256):
+        way = Way(side, side, 0.30)
+        found: dict[str, list[float]] = {key: [] for key in KEYS}
+        for pair, frames in drawn.items():
+            picture, shape = data.picture(pair.template), (side, side)
+            true = view_of(picture, way)
+            own = np.stack([resample(frame, true, shape) for frame in frames])
+            case = case_of(own, pair, data, laid(true, shape, picture))
+            values = family.clip_values(family.describe(case))
+            for key in KEYS:
+                if not isinstance(values[key], Missing):
+                    found[key].append(values[key])
+        means = " | ".join(f"{np.mean(found[key]):.3f}" for key in KEYS)
+        print(f"| {0.30 * side:.0f} px | {means} |", flush=True)
+
+
+def lengths(data: ProtocolData, drawn: dict[Pair, Frames]) -> None:
+    """Print how often still frames before and after an output are told from its motion."""
+    way = WAYS["tight, 128 px"]
+    print("| kept as | right to a frame, where told | worst | could not tell |\n|---|--:|--:|--:|")
+    for kept, form in {"png": None, "JPEG 30": as_jpeg(30), "mp4, crf 28": as_mp4}.items():
+        off, seen = [], 0
+        for pair, frames in drawn.items():
+            view = view_of(data.picture(pair.template), way)
+            own = np.stack([resample(f, view, (way.height, way.width)) for f in frames])
+            moves = motion_curves(np.asarray(data.driving[pair.driving].frames), DRIVING_SHARE)
+            for more in range(1, MOST + 1):
+                for before in sorted({0, more // 2, more}):
+                    parts = (own[:1].repeat(before, 0), own, own[-1:].repeat(more - before, 0))
+                    longer = np.concatenate(parts)
+                    longer = longer if form is None else form(longer)
+                    found = best_offset(motion_curves(longer), moves, range(more + 1))
+                    seen += 1
+                    if found.clear:
+                        off.append(abs(found.offset - before))
+        print(
+            f"| {kept} | {sum(n <= 1 for n in off)} of {len(off)} | {max(off)} frames "
+            f"| {seen - len(off)} of {seen} |",
+            flush=True,
+        )
+
+
 def laid(matrix: np.ndarray, shape: tuple[int, int], picture: Picture) -> Placed:
     """Return an output laid on its template by a given map."""
     view = View(matrix, shape, "features+", 1.0, 1.0)
@@ -238,6 +286,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="one way, by its name")
     parser.add_argument("--limits", action="store_true")
     parser.add_argument("--known", action="store_true")
+    parser.add_argument("--sizes", action="store_true")
+    parser.add_argument("--lengths", action="store_true")
     arguments = parser.parse_args()
     cache = settings.cache_folder()
     root = export(cache / "benchmark-synthme", preset="default", seed=0, jobs=arguments.jobs)
@@ -252,6 +302,9 @@ def main() -> None:
     wanted = [arguments.only] if arguments.only else list(WAYS)
     if arguments.known:
         known(data, drawn, {name: WAYS[name] for name in wanted})
+        return
+    if arguments.sizes or arguments.lengths:
+        (sizes if arguments.sizes else lengths)(data, drawn)
         return
     print(
         "| drawn | fit: median, worst (% IOD) | correlation, least | "

@@ -158,7 +158,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Face:
-    """An aligned face image: image (H, W, 3) and its landmarks (68, 2) in pixels."""
+    """A face image, aligned or whole: image (H, W, 3) and its landmarks (68, 2) in pixels."""
 
     image: Image
     landmarks: Points

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
-from mebench.types import Frames, Image, Points
+from mebench.types import Frames, Image
 
 
 def each_frame(frames: Frames, change: Callable[[Image], Any]) -> Frames:
@@ -109,8 +109,3 @@ def wobble(frames: Frames, iod: float, seed: int) -> Frames:
         flow *= 0.01 * iod / flow.std()
         out.append(cv2.remap(frames[0], xs + flow[..., 0], ys + flow[..., 1], cv2.INTER_LINEAR))
     return np.stack(out)
-
-
-def iod_of(points: Points) -> float:
-    """Return the distance of the eye centres of 68 landmarks, pixels."""
-    return float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from mebench.calibration.damage import iod_of
 from mebench.metrics.base import Case
+from mebench.preprocess.canonical import eye_distance
 from mebench.synthme.expression import Expression
 from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance
@@ -96,7 +96,7 @@ class Scene:
     @property
     def iod(self) -> float:
         """Inter-ocular distance of the template, pixels."""
-        return iod_of(self.points)
+        return eye_distance(self.points)
 
     def made(
         self,

@@ -19,9 +19,10 @@ from mebench.io.files import atomic_path
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.material import thinned
-from mebench.methods.fomm.points import eye_distance, pick
+from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.tracks import stored_track
 from mebench.methods.warp_field import WarpConfig, WarpField, around
+from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.parallel import each
 from mebench.types import Face, FaceClip, Frames, Progress
 

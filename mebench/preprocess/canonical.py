@@ -56,6 +56,11 @@ class Canvas:
         return within & self.hull[rows, columns], within * self.weight[rows, columns].astype(float)
 
 
+def eye_distance(landmarks: NDArray[np.floating]) -> float:
+    """Return the distance between the two eye centres of 68 landmarks, pixels."""
+    return float(np.linalg.norm(landmarks[42:48].mean(0) - landmarks[36:42].mean(0)))
+
+
 def canonical_transform(landmarks: NDArray[np.floating]) -> Matrix:
     """Return the (2, 3) similarity that takes the eye centres to their canonical places.
 

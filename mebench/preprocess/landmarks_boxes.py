@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mebench.errors import DatasetError
 from mebench.io.files import sha256_file
 from mebench.io.video import tell
+from mebench.preprocess.canonical import eye_distance
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels."""
@@ -76,8 +77,7 @@ def consensus(votes: NDArray[np.floating]) -> tuple[NDArray[np.float32], float]:
     """
     middle = np.median(np.asarray(votes, np.float64), axis=0)
     away = np.median(np.linalg.norm(votes - middle, axis=-1), axis=0).mean()
-    eyes = np.linalg.norm(middle[36:42].mean(axis=0) - middle[42:48].mean(axis=0))
-    return middle.astype(np.float32), float(away / max(float(eyes), 1.0))
+    return middle.astype(np.float32), float(away / max(eye_distance(middle), 1.0))
 
 
 class GivenBoxes:

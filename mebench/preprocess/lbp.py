@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mebench.preprocess.canonical import eye_distance
 from mebench.types import Frames
 
 _GROUPS = (range(17, 22), range(22, 27), range(48, 68))
@@ -60,7 +61,7 @@ def lbp_difference(frames: Frames, landmarks: NDArray[np.floating]) -> NDArray[n
     Range: 0 (the same) to 2.
     """
     points = np.asarray(landmarks, np.float64)
-    iod = float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0)))
+    iod = eye_distance(points)
     radius = max(1, round(_RADIUS * iod))
     boxes = [_box(points[list(group)], _MARGIN * iod, frames.shape[1:3]) for group in _GROUPS]
     first: NDArray[np.float64] | None = None

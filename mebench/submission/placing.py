@@ -15,6 +15,7 @@ import numpy as np
 from mebench.environment import code_digest
 from mebench.errors import SubmissionError
 from mebench.io.files import write_json
+from mebench.preprocess.canonical import eye_distance
 from mebench.protocol.data import ProtocolData
 from mebench.spec import digest
 from mebench.submission.guard import guarded_fit
@@ -31,6 +32,8 @@ from mebench.views.view import ALIGNED, View, face_in
 
 _RIVALS = 12
 """At most so many other templates are tried where an output fits its own badly."""
+_SMALL = 35
+"""Eye distance in pixels; see docs/submission.md for what is measured at which."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ def lie_of(
     if wrong:
         return Placed(view, face, wrong)
     told = [] if declared else remarks(view)
+    apart = eye_distance(face.landmarks)
+    if not view.aligned and apart < _SMALL:
+        told.append(
+            f"its eyes are {apart:.0f} px apart; below {_SMALL} px motion is measured too small"
+        )
     moved = work.moved(face) if view.correlation >= TOLD else 0.0
     if moved > MOVED:
         told.append(f"frame 0 seems to have moved already, by {moved:.1%} of the eye distance")

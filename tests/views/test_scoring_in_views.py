@@ -68,6 +68,13 @@ def test_motion_is_that_of_the_aligned_view(way, aligned, in_view, score):
     assert "drawn in views of their own" in row.flags[0]
 
 
+def test_a_face_of_few_pixels_is_told(few, in_view, score):
+    assert any(
+        "eyes are 26 px apart" in flag for flag in score("small", in_view(72, 72, 0.36)).flags
+    )
+    assert not any("px apart" in flag for flag in score("large", in_view(96, 96, 0.40)).flags)
+
+
 def test_grey_outputs_and_outputs_of_several_sizes_make_one_record(few, in_view, score):
     first, second = few.pairs
     outputs = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from mebench.methods.fomm.points import eye_distance
+from mebench.preprocess.canonical import eye_distance
 from mebench.types import Frames, Points
 
 Array = NDArray[np.float32]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mebench.methods.fomm.points import MIRROR_68, Positions, eye_distance
+from mebench.methods.fomm.points import MIRROR_68, Positions
+from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
 
 Array = NDArray[np.float32]

@@ -18,9 +18,10 @@ from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to
 from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.objective import compose
 from mebench.methods.fomm.placement import Placement, compose_in, cut_out, is_aligned
-from mebench.methods.fomm.points import eye_distance, pick
+from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.rehearsal import corrected
 from mebench.methods.fomm.tracks import Tracks, stored_track
+from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.crop import HEAD, Crop
 from mebench.types import Face, FaceClip, Frames, Image, Points
 

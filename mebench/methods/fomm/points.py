@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mebench.errors import UsageError
 from mebench.methods.fomm.prior import NUM_PRIOR_POINTS, landmarks_to_prior_points
+from mebench.preprocess.canonical import eye_distance
 
 PointSet = Literal["published-18", "face-44"]
 
@@ -91,11 +92,6 @@ def mirror(point_set: PointSet) -> IntArray:
     side = len(_SIDE)
     left, right = np.arange(side), np.arange(side, 2 * side)
     return np.concatenate([right, left, np.arange(2 * side, 2 * side + len(_MIDDLE))])
-
-
-def eye_distance(landmarks: NDArray[np.floating]) -> float:
-    """Return the distance between the two eye centres in pixels."""
-    return float(np.linalg.norm(landmarks[42:48].mean(0) - landmarks[36:42].mean(0)))
 
 
 def pick(landmarks: Positions, point_set: PointSet) -> Positions:

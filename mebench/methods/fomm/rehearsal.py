@@ -24,8 +24,9 @@ from mebench.methods.fomm.dense_flow import face_depth, few_changes, gray_frames
 from mebench.methods.fomm.fields import carried, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.material import Material
-from mebench.methods.fomm.points import eye_distance, mirror
+from mebench.methods.fomm.points import mirror
 from mebench.methods.fomm.tracks import Tracks, follow, measure_gray
+from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
 
 Array = NDArray[np.float32]

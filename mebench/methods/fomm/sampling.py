@@ -19,7 +19,8 @@ from torch import Tensor
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
 from mebench.methods.fomm.fields import carried, inverse2x2, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.material import Material
-from mebench.methods.fomm.points import eye_distance, mirror
+from mebench.methods.fomm.points import mirror
+from mebench.preprocess.canonical import eye_distance
 
 
 class Batch(NamedTuple):

@@ -26,7 +26,8 @@ from mebench.methods.fomm.dense_flow import (
     texture,
 )
 from mebench.methods.fomm.kept import kept
-from mebench.methods.fomm.points import Positions, eye_distance, pick
+from mebench.methods.fomm.points import Positions, pick
+from mebench.preprocess.canonical import eye_distance
 from mebench.types import FaceClip, Points
 
 Array = NDArray[np.float32]
