@@ -23,7 +23,7 @@ from mebench.scoring import requirement_of
 from mebench.submission.validate import open_submission
 from tests.makers import tiny_protocol
 
-TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, copy-template")
+TINY = tiny_protocol("pixel, motion", "flow_epe_px", "oracle, true-warp, copy-template")
 QUICK = {"train.steps": "3"}
 
 
@@ -48,12 +48,13 @@ def first(settings: RunSettings, tiny: Path, tmp_path_factory: pytest.TempPathFa
 
 def test_a_run_leaves_what_it_promises(first):
     record = Record.load(first / "record.json")
-    assert [row.id for row in record.controls] == ["untrained", "oracle", "copy-template"]
+    rows = [row.id for row in record.controls]
+    assert rows == ["untrained", "oracle", "true-warp", "copy-template"]
     assert (first / "submission.zip").is_file()
     assert record.dataset.pairs == 2
     assert set(record.result.per_clip) == set(record.groups)
     values = {row.id: row.metrics["flow_epe_px"].value for row in record.controls}
-    assert values["oracle"] < values["copy-template"]
+    assert values["oracle"] < values["true-warp"] < values["copy-template"]
     assert record.result.metrics["flow_epe_px"].n == 2
     assert record.made_by["config"]["train"]["steps"] == 3
 

@@ -52,7 +52,7 @@ class WarpField:
     def __init__(
         self, image: Image, points: NDArray[np.float64], iod: float, config: WarpConfig
     ) -> None:
-        from scipy.ndimage import spline_filter
+        from mebench.preprocess.known_flow import Spline
 
         self.image = np.ascontiguousarray(image)
         height, width = image.shape[:2]
@@ -68,8 +68,7 @@ class WarpField:
         else:
             still = still_points(points, width, height)
             self.basis = thin_plate(points, still, nodes, iod, config.ridge)
-        # Cubic splines are exact at any sub-pixel shift; OpenCV's remap rounds it to 1/32 pixel.
-        self.splines = [spline_filter(self.image[..., c].astype(np.float64)) for c in range(3)]
+        self.spline = Spline(self.image)
 
     def warped(self, moves: NDArray[np.float64]) -> Image:
         """Return the image with its points displaced by `moves` (K, 2), pixels."""
@@ -89,11 +88,7 @@ class WarpField:
         shift = [map_coordinates(plane, at, order=1, mode="nearest") for plane in planes]
         source = target - np.stack(shift, axis=1)
         rows, columns = np.divmod(moving, width)
-        for channel, spline in enumerate(self.splines):
-            values = map_coordinates(
-                spline, source[:, ::-1].T, order=3, mode="mirror", prefilter=False
-            )
-            result[rows, columns, channel] = np.clip(np.rint(values), 0, 255)
+        result[rows, columns] = np.clip(np.rint(self.spline.at(source)), 0, 255)
         return result
 
     def _at_every_pixel(self, field: NDArray[np.float64]) -> NDArray[np.float64]:

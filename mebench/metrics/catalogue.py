@@ -20,6 +20,7 @@ METRICS: Mapping[str, str] = {
     "motion": "mebench.metrics.motion:TrueMotion",
     "temporal": "mebench.metrics.temporal:Temporal",
     "pixel": "mebench.metrics.pixel:Pixel",
+    "appearance": "mebench.metrics.appearance:Appearance",
     "perceptual": "mebench.metrics.perceptual:Perceptual",
     "distribution": "mebench.metrics.distribution:Distribution",
     "identity": "mebench.metrics.identity:Identity",
@@ -34,7 +35,7 @@ METRICS: Mapping[str, str] = {
 }
 """Shipped families: ``"module:Class"`` by name."""
 
-DEFAULT = tuple(METRICS)[:9]
+DEFAULT = tuple(METRICS)[:10]
 """Families computed when none are named."""
 
 _GROUP = "mebench.metrics"

@@ -26,6 +26,7 @@ from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import SYNTHME, Protocol, load_protocol
 from mebench.record import DatasetStamp, MethodRow, ProtocolStamp, Record
 from mebench.registry import spec_files
+from mebench.runner import ceilings
 from mebench.runner.folder import RunSettings, claim, release
 from mebench.runner.outputs import Place, close, fit, outputs_of, write_outputs
 from mebench.scoring import (
@@ -39,9 +40,8 @@ from mebench.spec import digest
 from mebench.submission.manifest import Method
 from mebench.submission.pack import pack
 from mebench.submission.validate import Submission, open_submission
-from mebench.types import Frames, Pair, Progress, SilentProgress
+from mebench.types import Progress, SilentProgress
 
-ORACLE = "oracle"
 UNTRAINED = "untrained"
 
 
@@ -226,7 +226,7 @@ def check_protocol(protocol: Protocol) -> None:
             f"{where}: key 'rank_by': its metrics have no '{protocol.rank_by}'."
             f"{did_you_mean(protocol.rank_by, keys)}"
         )
-    known = {ORACLE, *spec_files("baselines")}
+    known = {*ceilings.TITLES, *spec_files("baselines")}
     for name in protocol.controls:
         if name not in known:
             raise UsageError(
@@ -287,13 +287,6 @@ def _notes(data: ProtocolData, settings: RunSettings) -> list[str]:
     return found
 
 
-def _oracle_pair(data: ProtocolData, pair: Pair) -> Frames:
-    reference = data.reference(pair)
-    if reference is None:
-        raise UsageError(f"protocol '{data.protocol.id}' has no truth for an oracle row")
-    return reference.frames
-
-
 def _score(
     folder: Path, data: ProtocolData, options: ScoringOptions, progress: Progress
 ) -> MethodRow:
@@ -315,12 +308,12 @@ def _control(
 ) -> MethodRow:
     folder = place.out / "controls" / name
     method: Baseline | None = None
-    if name == ORACLE:
-        made_by = Method(id=ORACLE, title="Oracle (re-rendered truth)")
+    if name in ceilings.TITLES:
+        made_by = Method(id=name, title=ceilings.TITLES[name])
         write_outputs(
             folder,
             data.pairs,
-            partial(_oracle_pair, data),
+            partial(ceilings.answer, data, name),
             f"generate {name}",
             place.jobs,
             progress,
