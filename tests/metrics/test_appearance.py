@@ -19,7 +19,7 @@ KEYS = ("appearance_gain", "appearance_gain_skin")
 
 @pytest.fixture(scope="module")
 def right():
-    frown = Expression.from_text("4", 0.03, fps=50.0)
+    frown = Expression.from_text("4", 0.09, fps=50.0)
     return render(Identity.from_seed(3), frown, Nuisance.none(), 128)
 
 
