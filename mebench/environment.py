@@ -73,11 +73,12 @@ def git_revision() -> str | None:
 
 @lru_cache(maxsize=8)
 def code_digest(*rooms: str) -> str:
-    """Return the sha256 of the source of some rooms, part of the keys of what they computed."""
+    """Return the sha256 of the source of some rooms or files, part of the keys of their results."""
     package = Path(__file__).resolve().parent
     total = hashlib.sha256()
     for room in rooms:
-        for path in sorted((package / room).rglob("*.py")):
+        place = package / room
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
             total.update(path.read_bytes())
     return total.hexdigest()
 

@@ -44,6 +44,7 @@ CLIPS = 2
 """Clips a person drives, each on a template of its own."""
 
 _STAMP = "exact.json"
+_CODE = tuple(f"methods/fomm/{name}.py" for name in ("exact", "tracks", "dense_flow", "points"))
 _RAW = 240
 """Rows of a recording whose pairs have 128 pixels."""
 _LANDMARK_ERROR = 0.01
@@ -160,7 +161,7 @@ def _claim(out: Path, size: int, points: PointsConfig) -> None:
         "format": FORMAT,
         "size": size,
         "points": points.model_dump(mode="json"),
-        "code": code_digest("synthme", "preprocess", "methods/fomm"),
+        "code": code_digest("synthme", "preprocess", *_CODE),
     }
     stamp = out / _STAMP
     if stamp.is_file():
@@ -232,7 +233,7 @@ def _clip(person: int, number: int, size: int, points: PointsConfig) -> Arrays:
         "landmarks": right.landmarks[0],
         "motion": found.motion[kept] / np.float32(found.eye_distance),
         "jacobians": found.jacobians[kept],
-        "true_motion": _at(flow, places) / np.float32(eye_distance(right.landmarks[0])),
+        "true_motion": flow_at(flow, places) / np.float32(eye_distance(right.landmarks[0])),
     }
 
 
@@ -273,7 +274,7 @@ def _chosen(right: Rendering, rng: np.random.Generator) -> list[int]:
     return [top, round(0.6 * top), back, int(rng.integers(1, last + 1))]
 
 
-def _at(flow: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+def flow_at(flow: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return flow (F, S, S, 2) at points (K, 2), linear between pixels: (F, K, 2)."""
     where = points[:, ::-1].T
     read = [

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from mebench import spec
 from mebench.methods.fomm.config import FommConfig, PointsConfig
 from mebench.methods.fomm.dense_flow import face_depth, few_changes, gray_frames
+from mebench.methods.fomm.exact import ExactPairs
 from mebench.methods.fomm.fields import carried, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.material import Material
-from mebench.methods.fomm.points import mirror
-from mebench.methods.fomm.tracks import Tracks, follow, measure_gray
+from mebench.methods.fomm.points import mirror, pick
+from mebench.methods.fomm.tracks import Tracks, follow, local_affine, measure_gray
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
 
@@ -87,6 +88,24 @@ def rehearse(
     name = f"rehearsed-{spec.digest(settings)[:32]}.npz"
     stored = kept(None if cache is None else cache / name, lambda: _run(material, lenders, config))
     return Rehearsals(stored["found"], stored["true"])
+
+
+def from_pairs(pairs: ExactPairs, config: PointsConfig) -> Rehearsals:
+    """Return what the tracker found in exact pairs, beside the template's true motion.
+
+    The two faces differ, so displacements are compared in eye distances.
+    """
+    found, true = [], []
+    for index in range(len(pairs)):
+        pair = pairs[index]
+        iod = np.float32(eye_distance(pair.landmarks))
+        start = pick(pair.landmarks, config.point_set)
+        flow = np.asarray(pair.flow, np.float32)[None]
+        whole = np.ones(flow.shape[1:3], np.float32)
+        _, jacobians = local_affine(flow, whole, start, config.radius * float(iod))
+        found.append(_features(pair.motion[None], pair.jacobians[None]))
+        true.append(_features(pair.true_motion[None], jacobians))
+    return Rehearsals(np.concatenate(found), np.concatenate(true))
 
 
 def fit_correction(rehearsals: Sequence[Rehearsals], config: PointsConfig) -> Array:

@@ -124,8 +124,8 @@ def _code() -> str:
 def follow(motion: Motion, start: Positions, landmarks: Points, config: PointsConfig) -> Tracks:
     """Return the tracks of points in a dense motion, each a weighted local affine fit."""
     iod = eye_distance(landmarks)
-    moved, jacobians = _local_affine(motion.flow, motion.weight, start, config.radius * iod)
-    head, _ = _local_affine(motion.head, motion.weight, start, config.radius * iod)
+    moved, jacobians = local_affine(motion.flow, motion.weight, start, config.radius * iod)
+    head, _ = local_affine(motion.head, motion.weight, start, config.radius * iod)
     return Tracks(start, moved, jacobians, head, iod)
 
 
@@ -153,9 +153,7 @@ def measure_gray(gray: Array, fps: float, landmarks: Points, config: PointsConfi
     return Motion(flow - head, head, weight)
 
 
-def _local_affine(
-    flow: Array, weight: Array, start: Positions, sigma: float
-) -> tuple[Array, Array]:
+def local_affine(flow: Array, weight: Array, start: Positions, sigma: float) -> tuple[Array, Array]:
     """Weighted least squares of value and gradient of a flow around each point."""
     height, width = weight.shape
     moved = np.zeros((len(flow), len(start), 2), np.float32)
