@@ -1,6 +1,6 @@
 """What the tracker misses of a known motion, by part of the face, and what learning gives back.
 
-Usage: python -m benchmarks.exact_pairs [--people 200] [--held 40] [--jobs 2] [--model FILE]
+Usage: python -m benchmarks.exact_pairs [--people 160] [--held 40] [--jobs 2] [--model FILE]
 
 Makes exact pairs (two clips of each of so many people, at 128 px) or takes those it finds. The last
 people are held back. The correction is the ridge regression of `rehearsal`, learned on the others;
@@ -61,7 +61,7 @@ def parts(pairs: ExactPairs, point_set: str) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--people", type=int, default=160)
     parser.add_argument("--held", type=int, default=40)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, help="where pairs are kept; default: in the cache")
@@ -79,9 +79,9 @@ def main() -> None:
     held = Rehearsals(known.found[cut:], known.true[cut:])
     rows = {"nothing": np.zeros((held.found.shape[1],) * 2, np.float32)}
     if chosen.model is not None:
-        state = checkpoint.read(chosen.model)["detector"]
+        state = checkpoint.read(chosen.model)["kp_detector"]
         rows["rehearsals on the training clips"] = state["correction"].numpy()
-    for people in (25, 50, 100, chosen.people - chosen.held):
+    for people in sorted({15, 30, 60, chosen.people - chosen.held}):
         if people <= chosen.people - chosen.held:
             end = people * CLIPS * FRAMES
             learned = Rehearsals(known.found[:end], known.true[:end])

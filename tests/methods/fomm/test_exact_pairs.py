@@ -10,7 +10,9 @@ import pytest
 
 from mebench.errors import UsageError
 from mebench.methods.fomm import exact
+from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.exact import CLIPS, FIRST_PERSON, FRAMES, ExactPairs, make_pairs
+from mebench.methods.fomm.rehearsal import fit_correction, from_pairs
 from mebench.synthme.plan import PRESETS, make_plan
 
 SIZE = 64
@@ -64,6 +66,18 @@ def test_the_answer_is_the_template_moved_and_the_tracker_found_part_of_it(pairs
     assert alike > 0.4
 
 
+def test_what_was_found_stands_beside_what_was_true(pairs):
+    known = from_pairs(pairs, PointsConfig())
+    count = 2 * len(pairs[0].motion)
+    assert known.found.shape == known.true.shape == (len(pairs), 3 * count)
+    for k in range(len(pairs)):
+        assert np.allclose(known.found[k, :count], pairs[k].motion.ravel())
+        assert np.allclose(known.true[k, :count], pairs[k].true_motion.ravel())
+    learned = known.found + known.found @ fit_correction([known], PointsConfig())
+    before, after = (np.square(rows - known.true).mean() for rows in (known.found, learned))
+    assert after < 0.5 * before
+
+
 def test_nobody_is_driver_and_template(monkeypatch):
     drawn = []
 
@@ -79,7 +93,7 @@ def test_nobody_is_driver_and_template(monkeypatch):
     for person in range(5):
         for clip in range(CLIPS):
             with pytest.raises(SeenError):
-                exact._clip(person, clip, SIZE, exact.PointsConfig())
+                exact._clip(person, clip, SIZE, PointsConfig())
     drivers, faces = set(drawn[::2]), drawn[1::2]
     assert len(drivers) == 5
     assert len(set(faces)) == 5 * CLIPS
