@@ -7,14 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from mebench.methods.catalogue import load_baseline
+from benchmarks.views import outputs
 from mebench.preprocess.canonical import apply, invert
 from mebench.preprocess.crop import align_frames, resample
 from mebench.protocol.opening import open_protocol
 from mebench.protocol.spec import load_protocol
 from mebench.submission.manifest import Manifest, Method
 from mebench.submission.pack import write_manifest, write_output
-from mebench.types import Face
 from mebench.views.target import target_of
 from tests.makers import tiny_protocol
 
@@ -86,15 +85,9 @@ def few(data):
 
 
 @pytest.fixture(scope="session")
-def raw(few):
+def raw(few, tmp_path_factory):
     """What linear-warp draws on the templates' own pictures."""
-    method = load_baseline("linear-warp", preset="default")
-    drawn = {}
-    for pair in few.pairs:
-        picture = few.picture(pair.template)
-        face = Face(picture.image, picture.landmarks)
-        drawn[pair] = method.generate(face, few.driving[pair.driving])
-    return drawn
+    return outputs(few, tmp_path_factory.mktemp("tracks"))
 
 
 @pytest.fixture(scope="session")

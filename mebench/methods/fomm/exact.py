@@ -9,9 +9,9 @@ can both be learned, and measured, apart from each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.tracks import track
 from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.crop import HEAD, align_frames, align_points, alignment, to_gray
+from mebench.preprocess.parallel import each
 from mebench.synthme.expression import EMOTIONS, Expression
 from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance
@@ -102,7 +103,7 @@ def make_pairs(
     _claim(out, size, points)
     waiting = [person for person in range(people) if not _folder(out, person).is_dir()]
     with progress.task("exact pairs", total=people, done=people - len(waiting)) as task:
-        for person in _written(out, waiting, size, points, jobs):
+        for person in each(partial(_write, out, size=size, points=points), waiting, jobs):
             task.advance(note=f"person {person}")
     return ExactPairs(out, people)
 
@@ -129,7 +130,7 @@ class ExactPairs:
         clip, frame = divmod(index, FRAMES)
         person, clip = divmod(clip, CLIPS)
         held = self._arrays[person]
-        still = {name: held[name][clip] for name in ("template", "clean", "landmarks")}
+        still = {name: held[name][clip] for name in _STILL}
         moving = {name: held[name][clip, frame] for name in _MOVING}
         return ExactPair(**still, **moving, person=person)
 
@@ -179,19 +180,6 @@ def _claim(out: Path, size: int, points: PointsConfig) -> None:
     write_json(stamp, wanted)
 
 
-def _written(
-    out: Path, waiting: list[int], size: int, points: PointsConfig, jobs: int
-) -> Iterator[int]:
-    if jobs == 1:
-        for person in waiting:
-            yield _write(out, person, size, points)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_write)(out, person, size, points) for person in waiting)
-
-
 def _write(out: Path, person: int, size: int, points: PointsConfig) -> int:
     cv2.setNumThreads(1)
     clips = [_clip(person, number, size, points) for number in range(CLIPS)]
@@ -213,7 +201,7 @@ def _clip(person: int, number: int, size: int, points: PointsConfig) -> Arrays:
     clip = _recorded(driver, act, seed, size, rng)
     view = Camera(size, size, HEAD.share * size, (size - 1) / 2, HEAD.height * size - 0.5)
     grain = Nuisance(**{**vars(Nuisance.none()), "noise": float(rng.uniform(0.3, 1.5))})
-    still = act.scaled(0.0)
+    still = replace(act.neutral(), n_frames=1)
     right = render(face, act, Nuisance.default().only_eyes(), seed=seed, camera=view)
     noisy = render(face, still, grain, seed=seed + 1, camera=view, with_flow=False)
     kept = _chosen(right, rng)

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from mebench import spec
 from mebench.methods.fomm.config import FommConfig, PointsConfig
 from mebench.methods.fomm.dense_flow import face_depth, few_changes, gray_frames
-from mebench.methods.fomm.exact import ExactPairs
 from mebench.methods.fomm.fields import carried, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.material import Material
@@ -29,6 +28,9 @@ from mebench.methods.fomm.points import mirror, pick
 from mebench.methods.fomm.tracks import Tracks, follow, local_affine, measure_gray
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
+
+if TYPE_CHECKING:
+    from mebench.methods.fomm.exact import ExactPairs
 
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
