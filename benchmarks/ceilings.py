@@ -68,14 +68,20 @@ def with_true_shading(data: ProtocolData, pair: Pair) -> Frames:
     return np.clip(moved + frames - plain, 0, 255).astype(np.uint8)
 
 
-def scored(name: str, made: dict[Pair, Frames], data: ProtocolData, place: Path) -> MethodRow:
+def scored(
+    name: str,
+    made: dict[Pair, Frames],
+    data: ProtocolData,
+    place: Path,
+    families: tuple[str, ...] = FAMILIES,
+) -> MethodRow:
     folder = place / name
     for pair, frames in made.items():
         write_output(folder, pair, frames)
     method = Method(id=name, title=name)
     write_manifest(folder, Manifest(protocol=data.protocol.id, method=method))
     submission = open_submission(folder, requirement_of(data), guarded=False)
-    return score_submission(submission, data, ScoringOptions(FAMILIES, settings.cache_folder()))
+    return score_submission(submission, data, ScoringOptions(families, settings.cache_folder()))
 
 
 def main() -> None:

@@ -106,7 +106,8 @@ def row(name: str, data: ProtocolData, out: Path, steps: int, seed: int) -> dict
     overrides = {key: value for key, value in settings.items() if "." in key}
     if baseline.startswith(("fomm", "mraa")):
         overrides["train.steps"] = str(steps)
-    method = load_baseline(baseline, preset="quick", overrides=overrides)
+    preset = "scratch" if baseline == "fomm-prior" else "quick"
+    method = load_baseline(baseline, preset=preset, overrides=overrides)
     method.cache = out / "cache"
     start = time.process_time()
     if "untrained" in settings:

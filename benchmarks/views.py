@@ -84,18 +84,22 @@ def as_gif(frames: Frames) -> Frames:
     return np.stack([np.asarray(Pillow.fromarray(f).quantize(256).convert("RGB")) for f in frames])
 
 
-def as_mp4(frames: Frames) -> Frames:
-    """H.264 at a constant rate factor of 28, a coarse setting."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("libx264", rate=30, options={"crf": "28"})
-            stream.height, stream.width = frames.shape[1:3]
-            stream.pix_fmt = "yuv420p"
-            for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
-            container.mux(stream.encode())
-        return read_clip_file(path)[0]
+def as_mp4(crf: int, rate: int = 30) -> Form:
+    """H.264 at a constant rate factor; 28 is a coarse setting."""
+
+    def form(frames: Frames) -> Frames:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "clip.mp4"
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+                stream.height, stream.width = frames.shape[1:3]
+                stream.pix_fmt = "yuv420p"
+                for frame in frames:
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+                container.mux(stream.encode())
+            return read_clip_file(path)[0]
+
+    return form
 
 
 def gained(frames: Frames) -> Frames:
@@ -115,7 +119,7 @@ WAYS = {
     "gain .75": Way(256, 256, 0.45, -2.0, form=gained),
     "JPEG 30": Way(256, 256, 0.45, 4.0, form=as_jpeg(30)),
     "GIF palette": Way(256, 256, 0.45, -4.0, form=as_gif),
-    "mp4, crf 28": Way(256, 256, 0.45, 5.0, form=as_mp4),
+    "mp4, crf 28": Way(256, 256, 0.45, 5.0, form=as_mp4(28)),
 }
 
 
@@ -229,7 +233,7 @@ def lengths(data: ProtocolData, drawn: dict[Pair, Frames]) -> None:
     """Print how often still frames before and after an output are told from its motion."""
     way = WAYS["tight, 128 px"]
     print("| kept as | right to a frame, where told | worst | could not tell |\n|---|--:|--:|--:|")
-    for kept, form in {"png": None, "JPEG 30": as_jpeg(30), "mp4, crf 28": as_mp4}.items():
+    for kept, form in {"png": None, "JPEG 30": as_jpeg(30), "mp4, crf 28": as_mp4(28)}.items():
         off, seen = [], 0
         for pair, frames in drawn.items():
             view = view_of(data.picture(pair.template), way)

@@ -22,6 +22,7 @@ ALLOWED = [
     r"mebench/(.+/)?templates/[a-z0-9_.-]+",
     r"mebench/datasets/corrections/[a-z0-9_-]+\.yaml",
     r"mebench/_content/baselines/.+\.(yaml|md|bib)",
+    r"mebench/_content/baselines/fomm-prior/weights/[0-9]+\.safetensors",
     r"mebench/_content/protocols/.+\.(yaml|bib)",
     r"mebench/_content/leaderboard/(records/.+\.json|published\.csv)",
     r"mebench-[^/]+\.dist-info/.+",

@@ -207,7 +207,7 @@ def test_a_run_trains_once_a_fold(tiny, tmp_path):
         "controls: [oracle, copy-template]\n"
     )
     quick = {"train.steps": "1", "train.rehearsals": "0"}
-    settings = RunSettings("fomm-prior", str(spec), overrides=quick)
+    settings = RunSettings("fomm-prior", str(spec), "scratch", overrides=quick)
     place = Place(tmp_path / "run", tmp_path / "cache", {"samm": tiny / "samm"})
     record = run_baseline(settings, place).record
     folds = record.made_by["folds"]

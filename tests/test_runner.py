@@ -36,7 +36,7 @@ def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings(protocol: Path) -> RunSettings:
-    return RunSettings("fomm-prior", str(protocol), overrides=QUICK, limit=2)
+    return RunSettings("fomm-prior", str(protocol), "scratch", overrides=QUICK, limit=2)
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,7 @@ INTERRUPTIBLE = (
 
 def start(out: Path, cache: Path, protocol: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", INTERRUPTIBLE]
-    command += ["run", "baseline", "fomm-prior", "--jobs", "1"]
+    command += ["run", "baseline", "fomm-prior", "--preset", "scratch", "--jobs", "1"]
     command += [
         "--protocol",
         str(protocol),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mebench.cli.data_options import crop_option
 from mebench.cli.options import Choice, device_of
 
+if TYPE_CHECKING:
+    from mebench.methods.base import Baseline
+
 
 @click.command()
 @click.argument("name")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of the baseline.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), help="Networks; default: those in the package."
+)
 @click.option("--template", required=True, type=click.Path(path_type=Path), help="A photo.")
 @click.option(
     "--driving", required=True, type=click.Path(path_type=Path), help="mp4, avi, gif or folder."
@@ -69,11 +74,7 @@ def generate(
     if device is not None:
         device_of(device)
     if baseline.trainable:
-        if checkpoint is None:
-            raise UsageError(
-                f"'{name}' needs --checkpoint FILE; a run leaves one at OUT/training/model.pt"
-            )
-        baseline.load(checkpoint, device=device_of(device))
+        baseline.load(_weights_of(name, baseline, checkpoint), device=device_of(device))
     result = animate(
         baseline,
         template,
@@ -92,3 +93,16 @@ def generate(
         click.echo(f"{key}: {text}")
     for path in written:
         click.echo(f"wrote {path}")
+
+
+def _weights_of(name: str, baseline: Baseline, checkpoint: Path | None) -> Path:
+    from mebench.errors import UsageError, WeightsError
+
+    if checkpoint is not None:
+        return checkpoint
+    try:
+        return baseline.shipped()
+    except WeightsError as error:
+        raise UsageError(
+            f"'{name}' needs --checkpoint FILE ({error}); a run leaves one at OUT/training/model.pt"
+        ) from error

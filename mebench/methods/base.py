@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from mebench.errors import UsageError
+from mebench.errors import UsageError, WeightsError
 from mebench.types import Face, FaceClip, Frames, Progress
 
 
@@ -41,6 +41,11 @@ class Baseline(ABC):
         self.jobs = 1
         self.devices = 1
 
+    @property
+    def needs_clips(self) -> bool:
+        """Whether `fit` has to be given clips to learn from."""
+        return self.trainable
+
     def fit(  # noqa: B027 - a method that does not learn keeps this
         self,
         clips: Sequence[FaceClip],
@@ -61,6 +66,18 @@ class Baseline(ABC):
 
     def save(self, path: Path) -> None:  # noqa: B027
         """Write what `load` needs; nothing for a method that does not learn."""
+
+    def shipped(self) -> Path:
+        """Return trained weights that come with the package, for `load`.
+
+        Raises:
+            WeightsError: when there are none.
+        """
+        raise WeightsError(f"no weights of {type(self).__name__} come with mebench")
+
+    def started_from(self) -> Path | None:
+        """Return the file of weights that `fit` starts from; None where it starts from nothing."""
+        return None
 
     def import_published(self, path: Path) -> list[str]:
         """Read a checkpoint of the method's published code and return what was done with it.

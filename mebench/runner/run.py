@@ -18,6 +18,7 @@ from typing import Any
 from mebench import environment
 from mebench.aggregate import INTERVALS
 from mebench.errors import MebenchError, UsageError, WeightsError, did_you_mean
+from mebench.io.files import sha256_file
 from mebench.methods.base import Baseline
 from mebench.methods.catalogue import BaselineSpec, baseline_spec, load_baseline
 from mebench.metrics.catalogue import families_of, metric_infos
@@ -259,17 +260,22 @@ def _learn(
     progress: Progress,
 ) -> None:
     """Train on a fold, or find what was trained before."""
-    if method.trainable and not fold.train:
+    if method.needs_clips and not fold.train:
         names = " ".join(f"--data {name}=ROOT" for name in data.protocol.train_on)
         advice = f"{names} or --checkpoint FILE" if names else "--checkpoint FILE"
         raise UsageError(
             f"protocol '{data.protocol.id}' has no clips that '{settings.baseline}' may learn "
-            f"from; give {advice}"
+            f"from; give {advice}{_or_shipped(settings)}"
         )
     workdir = place.out / "training"
     if len(data.folds) > 1:
         workdir = workdir / fold.name
     fit(method, fold.train, workdir, place, settings.seed, progress)
+
+
+def _or_shipped(settings: RunSettings) -> str:
+    known = "shipped" in baseline_spec(settings.baseline).presets
+    return ", or take the weights in the package: --preset shipped" if known else ""
 
 
 def _ranked(rows: list[MethodRow], protocol: Protocol, settings: RunSettings) -> str:
@@ -352,13 +358,15 @@ def _made_by(
         "overrides": dict(settings.overrides),
         "config": method.config.model_dump(mode="json"),
         "seed": settings.seed,
-        **_learnt_from(settings, data),
+        **_learnt_from(settings, data, method),
     }
 
 
-def _learnt_from(settings: RunSettings, data: ProtocolData) -> dict[str, Any]:
+def _learnt_from(settings: RunSettings, data: ProtocolData, method: Baseline) -> dict[str, Any]:
     if settings.checkpoint is not None:
         return {"checkpoint_sha256": settings.checkpoint_digest}
+    start = method.started_from()
+    first = {} if start is None else {"started_from_sha256": sha256_file(start)}
     learnt = [
         {
             "train_clips": len(fold.train),
@@ -367,6 +375,6 @@ def _learnt_from(settings: RunSettings, data: ProtocolData) -> dict[str, Any]:
         for fold in data.folds
     ]
     if len(learnt) == 1:
-        return learnt[0]
+        return {**first, **learnt[0]}
     names = [fold.name for fold in data.folds]
-    return {"folds": dict(zip(names, learnt, strict=True))}
+    return {**first, "folds": dict(zip(names, learnt, strict=True))}

@@ -152,7 +152,7 @@ def test_checkpoints_to_generate_with(name, file, message, w, refused, tmp_path)
             r"expected \(\d+, .* \(and \d+ more\); it is of another method or configuration",
         ),
         (
-            "--as fomm-prior --preset quick {s} {w}/theirs.pt",
+            "--as fomm-prior --preset scratch {s} {w}/theirs.pt",
             WEIGHTS,
             r"it is of another method or configuration, try another --as",
         ),

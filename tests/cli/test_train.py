@@ -30,7 +30,7 @@ def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(protocol: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("train") / "out"
-    arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "quick"]
+    arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "scratch"]
     arguments += ["--data", f"synthme={tiny}", "--out", str(out), "-s", "train.steps=3"]
     arguments += ["-s", "train.rehearsals=2"]
     assert _run([*arguments, "--jobs", "1", "--device", "cpu"], debug=False) == 0
@@ -40,7 +40,7 @@ def trained(protocol: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory
 def test_training_alone_and_a_run_with_its_checkpoint_make_the_trained_run(
     trained, protocol, tiny, tmp_path
 ):
-    settings = RunSettings("fomm-prior", str(protocol), overrides=QUICK, limit=1)
+    settings = RunSettings("fomm-prior", str(protocol), "scratch", overrides=QUICK, limit=1)
     roots = {"synthme": tiny}
     whole = run_baseline(settings, Place(tmp_path / "whole", tmp_path / "cache", roots)).record
     model = trained / "model.pt"
@@ -66,7 +66,7 @@ def test_a_checkpoint_that_is_not_there_is_named(protocol, tiny, tmp_path):
 
 def test_the_same_command_again_changes_nothing(trained, protocol, tiny, capsys):
     before = torch.load(trained / "model.pt", weights_only=True)["generator"]
-    arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "quick"]
+    arguments = ["train", "fomm-prior", "--protocol", str(protocol), "--preset", "scratch"]
     arguments += ["--data", f"synthme={tiny}", "--out", str(trained), "-s", "train.steps=3"]
     arguments += ["-s", "train.rehearsals=2"]
     assert _run([*arguments, "--jobs", "1", "--device", "cpu"], debug=False) == 0

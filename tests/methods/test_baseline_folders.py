@@ -58,7 +58,7 @@ def test_every_preset_builds_and_trainable_ones_have_all_three(name):
         method = load_baseline(name, preset=preset)
     if spec.status != "control":
         assert method.trainable
-        assert set(spec.presets) == {"quick", "default", "paper"}
+        assert {"quick", "default", "paper"} <= set(spec.presets)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 
 from mebench import spec, weights
 from mebench.errors import UsageError, WeightsError
+from mebench.io.files import sha256_file
 from mebench.methods.base import Baseline, BaselineConfig
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import FommConfig, LossConfig
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import Networks, build
 from mebench.methods.fomm.perceptual import PerceptualLoss, Vgg19
-from mebench.methods.fomm.placement import usual_crop
+from mebench.methods.fomm.placement import in_crop, usual_crop
 from mebench.methods.fomm.published import read_published
+from mebench.methods.fomm.shipped import SUFFIX, read_weights, shipped_file
 from mebench.methods.fomm.training import Trainer
 from mebench.preprocess.crop import HEAD, Crop
 from mebench.types import Face, FaceClip, Frames, Progress, SilentProgress
@@ -61,6 +63,9 @@ class FommPrior(Baseline):
         """
         losses = self.config.train.losses
         networks = build(self.config, seed, with_critic=losses.gan > 0)
+        start = self.started_from()
+        if start is not None:
+            _fill(networks, read_weights(start), start)
         trainer = Trainer(
             self.config,
             networks,
@@ -70,9 +75,22 @@ class FommPrior(Baseline):
             _perceptual(losses),
             self.jobs,
             self.devices,
+            self.cache,
+            None if start is None else sha256_file(start),
         )
-        trainer.fit(clips, progress if progress is not None else SilentProgress())
-        self._use(networks, usual_crop(clips))
+        shown = progress if progress is not None else SilentProgress()
+        if start is None and not self.config.train.people:
+            trainer.fit(clips, shown)
+            self._use(networks, usual_crop(clips))
+            return
+        # Networks that know faces already know them in this crop.
+        trainer.fit([in_crop(clip, self.config.model.size, HEAD) for clip in clips], shown)
+        self._use(networks, HEAD)
+
+    @property
+    def networks(self) -> Networks:
+        """The networks that generate."""
+        return self._networks
 
     def initialise(self, *, device: str = "cpu", seed: int = 0) -> None:
         """Draw untrained networks from a seed, as the control before training."""
@@ -80,6 +98,24 @@ class FommPrior(Baseline):
         for module in networks.modules().values():
             module.to(device)
         self._use(networks)
+
+    @property
+    def needs_clips(self) -> bool:
+        """Whether training looks at the clips: not where it learns from exact pairs, or nothing."""
+        train = self.config.train
+        return train.people == 0 and train.steps != 0
+
+    def shipped(self) -> Path:
+        """Return the trained weights that come with the package.
+
+        Raises:
+            WeightsError: when there are none for this baseline and size.
+        """
+        return shipped_file(self.config.member, self.config.model.size)
+
+    def started_from(self) -> Path | None:
+        """Return the weights that training starts from; None where it starts from nothing."""
+        return self.shipped() if self.config.train.start == "shipped" else None
 
     def generate(self, template: Face, driving: FaceClip) -> Frames:
         """Return (T, H, W, 3): the template, at its own size, making the driving clip's motion."""
@@ -122,14 +158,12 @@ class FommPrior(Baseline):
         Raises:
             WeightsError: for a missing, truncated or foreign file, or other network shapes.
         """
-        content = checkpoint.read(path)
+        content = read_weights(path) if path.suffix == SUFFIX else checkpoint.read(path)
         trained = _trained_configuration(content.get("configuration"), path)
         checkpoint.check_member(trained.member, self.config.member, path)
         self.config = trained.model_copy(update={"inference": self.config.inference})
         networks = build(self.config, 0)
-        for name, module in networks.modules().items():
-            states = content.get("average") or content
-            checkpoint.load_into(module, name, states.get(name), path)
+        _fill(networks, content, path)
         for module in networks.modules().values():
             module.to(device)
         self._use(networks, _crop_of(content, path))
@@ -138,6 +172,13 @@ class FommPrior(Baseline):
         self._networks = networks._replace(discriminator=None)
         self._animator = None
         self._crop = crop
+
+
+def _fill(networks: Networks, content: dict[str, Any], path: Path) -> None:
+    states = content.get("average") or content
+    for name, module in networks.modules().items():
+        if name != "discriminator":
+            checkpoint.load_into(module, name, states.get(name), path)
 
 
 def _crop_of(content: dict[str, Any], path: Path) -> Crop | None:

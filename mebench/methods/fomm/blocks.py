@@ -45,16 +45,20 @@ class Keypoints(NamedTuple):
 class EncodedTemplate(NamedTuple):
     """The part of the work that depends on the template alone.
 
-    Shapes: features (B, C, H / 2^n, W / 2^n); small (B, 3, h, w) or None without dense motion.
+    Shapes: features (B, C, H / 2^n, W / 2^n) or None without a decoder; small (B, 3, h, w) or None
+    without dense motion.
     """
 
-    features: Tensor
+    features: Tensor | None
     small: Tensor | None
 
     def expand(self, batch: int) -> EncodedTemplate:
         """Return views with a batch of one repeated `batch` times."""
-        small = None if self.small is None else self.small.expand(batch, -1, -1, -1)
-        return EncodedTemplate(self.features.expand(batch, -1, -1, -1), small)
+
+        def repeated(maps: Tensor | None) -> Tensor | None:
+            return None if maps is None else maps.expand(batch, -1, -1, -1)
+
+        return EncodedTemplate(repeated(self.features), repeated(self.small))
 
 
 def coordinate_grid(size: tuple[int, int], like: Tensor) -> Tensor:
@@ -249,3 +253,17 @@ class ImagePyramid(nn.Module):
     def forward(self, image: Tensor) -> dict[float, Tensor]:
         """Return {scale: (B, C, H * scale, W * scale)}."""
         return {scale: down(image) for scale, down in zip(self.scales, self.downs, strict=True)}
+
+
+def full_field(deformation: Tensor, image: Tensor, align_corners: bool) -> Tensor:
+    """Return the sampling grid (B, H, W, 2) of a deformation (B, h, w, 2) at the image's size."""
+    size = (image.shape[2], image.shape[3])
+    return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)
+
+
+def sharp_warp(image: Tensor, field: Tensor, align_corners: bool) -> Tensor:
+    """Return the image read bicubically at a grid: half a pixel must not blur the skin."""
+    warped: Tensor = F.grid_sample(
+        image, field, mode="bicubic", padding_mode="border", align_corners=align_corners
+    )
+    return warped

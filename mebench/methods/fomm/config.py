@@ -20,7 +20,9 @@ class ModelConfig(BaselineConfig):
         jacobians: ``learned`` by the detector, ``measured`` from the tracks (no detector then),
             ``both``, multiplied, or ``regions``: from the spread of the detector's heat maps.
         blend: ``none`` (published), ``gate`` or ``residual``: the output starts from the warped
-            template and is corrected through a learned gate.
+            template and is corrected through a learned gate; ``painter``: it is corrected by a
+            decoder that sees the motion (see `painter`).
+        painter_widths: channels of the painter at each scale, the finest first.
         align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
         mask_sigma: above 0, the mask logits start from the distance to each point (grid units).
         mask_background: logit of the identity motion, used with `mask_sigma`.
@@ -32,7 +34,8 @@ class ModelConfig(BaselineConfig):
     prior: Literal["ewp", "awp", "none"] = "ewp"
     num_points: int = Field(default=10, ge=1, le=100)
     jacobians: Literal["learned", "measured", "both", "regions"] = "measured"
-    blend: Literal["none", "gate", "residual"] = "residual"
+    blend: Literal["none", "gate", "residual", "painter"] = "residual"
+    painter_widths: tuple[int, ...] = Field(default=(32, 48, 64, 64), min_length=2)
     align_corners: bool = True
     mask_sigma: float = Field(default=0.1, ge=0.0)
     mask_background: float = -1.5
@@ -128,6 +131,9 @@ class LossConfig(BaselineConfig):
         warped: the warped template against the driving frame, heavier where they differ.
         pixel: the output against the driving frame, heavier where they differ.
         change_weight: how much heavier.
+        painted: the painter's correction against the true change of appearance, or against what the
+            driving frame shows beyond the warp; relative to the size of that change.
+        kept: the painter against the one it started from, relative to the size of its correction.
     """
 
     perceptual: float = Field(default=0.0, ge=0.0)
@@ -140,12 +146,18 @@ class LossConfig(BaselineConfig):
     warped: float = Field(default=0.0, ge=0.0)
     pixel: float = Field(default=10.0, ge=0.0)
     change_weight: float = Field(default=20.0, ge=0.0)
+    painted: float = Field(default=1.0, ge=0.0)
+    kept: float = Field(default=0.0, ge=0.0)
 
 
 class TrainConfig(BaselineConfig):
     """How long and how the networks learn.
 
     Attributes:
+        start: ``scratch``: networks learn from nothing; ``shipped``: they start from the weights
+            in the package.
+        people: learn from exact pairs that so many synthetic people drive (`exact`) instead of
+            from the clips; 0 learns from the clips.
         steps: optimiser steps; None takes epochs × repeats × clips / batch, as published.
         epochs: passes over the clips, used where `steps` is None.
         repeats: pairs of each clip in a pass, used where `steps` is None.
@@ -170,7 +182,9 @@ class TrainConfig(BaselineConfig):
         precision: as Lightning Fabric names it.
     """
 
-    steps: int | None = Field(default=400, ge=1)
+    start: Literal["scratch", "shipped"] = "scratch"
+    people: int = Field(default=0, ge=0)
+    steps: int | None = Field(default=400, ge=0)
     epochs: int = Field(default=100, ge=1)
     repeats: int = Field(default=50, ge=1)
     batch: int = Field(default=8, ge=1)
@@ -200,12 +214,15 @@ class InferenceConfig(BaselineConfig):
         relative: carry over the change since the driving clip's first frame, not the position.
         adapt_scale: scale motion by the size of the template's face over the driving one's.
         amplitude: factor on the motion; 1 keeps it as it is.
+        smooth_ms: standard deviation of an average of the points' motion over time, milliseconds:
+            correcting tracks makes the noise of compressed clips larger.
         batch: frames computed together; changes speed, not the result.
     """
 
     relative: bool = True
     adapt_scale: bool = True
     amplitude: float = Field(default=1.0, ge=0.0, le=20.0)
+    smooth_ms: float = Field(default=0.0, ge=0.0, le=100.0)
     batch: int = Field(default=4, ge=1)
 
 
@@ -249,6 +266,18 @@ class FommConfig(BaselineConfig):
             raise ValueError("measured Jacobians need points.tracking: flow")
         if self.train.rehearsals and self.model.jacobians != "measured":
             raise ValueError("train.rehearsals needs model.jacobians: measured")
+        if self.model.blend == "painter" and not (
+            self.model.prior != "none" and self.model.align_corners
+        ):
+            raise ValueError("model.blend: painter needs a prior and model.align_corners: true")
+        if self.train.people and not (
+            self.model.blend == "painter" and self.model.jacobians == "measured"
+        ):
+            raise ValueError(
+                "train.people needs model.blend: painter and model.jacobians: measured"
+            )
+        if self.train.people and self.train.validation:
+            raise ValueError("train.people holds nobody back; leave train.validation at 0")
         if self.model.prior == "none" and self.measures:
             raise ValueError("model.prior: none needs model.jacobians: learned or regions")
         if self.model.prior != "none" and self.model.jacobians == "regions":

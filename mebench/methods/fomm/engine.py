@@ -23,10 +23,12 @@ from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.blocks import ImagePyramid
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.feed import batches
+from mebench.methods.fomm.lessons import Lessons, draw_lessons
 from mebench.methods.fomm.losses import LossWeights, discriminator_loss
 from mebench.methods.fomm.material import Material
 from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.objective import Objective, Outcome
+from mebench.methods.fomm.painter import Painter
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.processes import share, share_norms
 from mebench.methods.fomm.sampling import Batch, draw
@@ -63,6 +65,8 @@ class Job:
         start: steps done before.
         total: steps in all.
         perceptual: the VGG19 loss, where it is wanted.
+        lessons: exact pairs to learn from in place of `materials`.
+        started: the painter that training started from, where the new one is kept near it.
     """
 
     config: FommConfig
@@ -77,6 +81,8 @@ class Job:
     start: int
     total: int
     perceptual: PerceptualLoss | None = None
+    lessons: Lessons | None = None
+    started: Painter | None = None
 
 
 class Report(Protocol):
@@ -119,7 +125,10 @@ class Engine:
     def _set_up(self) -> None:
         if self.job.perceptual is not None:
             self.job.perceptual.to(self.fabric.device)
-        objective = Objective(self.job.config, self.networks, self.job.perceptual)
+        job = self.job
+        if job.started is not None:
+            job.started.to(self.fabric.device)
+        objective = Objective(job.config, self.networks, job.perceptual, job.started)
         self.objective, self.optimiser = self.fabric.setup(objective, self._adam(objective))
         self.critic: Any = None
         self.critic_optimiser: Any = None
@@ -185,6 +194,8 @@ class Engine:
                 raise KeyboardInterrupt
 
     def _draw(self, step: int) -> Batch:
+        if self.job.lessons is not None:
+            return draw_lessons(self.job.lessons, self.job.config, self.job.seed, step)
         return draw(self.job.materials, self.job.config, self.job.seed, step, self.job.total)
 
     def _due(self, done: int) -> bool:

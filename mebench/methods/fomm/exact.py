@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from mebench.methods.fomm.tracks import track
 from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.crop import HEAD, align_frames, align_points, alignment, to_gray
 from mebench.preprocess.parallel import each
+from mebench.spec import digest
 from mebench.synthme.expression import EMOTIONS, Expression
 from mebench.synthme.identity import Identity
 from mebench.synthme.nuisance import Nuisance
@@ -85,6 +86,7 @@ def make_pairs(
     out: Path,
     *,
     people: int,
+    first: int = 0,
     size: int = 128,
     jobs: int = 1,
     points: PointsConfig | None = None,
@@ -92,8 +94,8 @@ def make_pairs(
 ) -> ExactPairs:
     """Write the pairs of so many driving people, or finish what was interrupted; return them.
 
-    The same settings give the same bytes, whatever `jobs` (worker processes); more people may be
-    added later.
+    People are numbered, beginning with `first`. The same settings give the same bytes, whatever
+    `jobs` (worker processes); more people may be added later.
 
     Raises:
         UsageError: when `out` holds pairs of other settings, or something else.
@@ -101,11 +103,12 @@ def make_pairs(
     points = points or PointsConfig()
     progress = progress or SilentProgress()
     _claim(out, size, points)
-    waiting = [person for person in range(people) if not _folder(out, person).is_dir()]
+    wanted = range(first, first + people)
+    waiting = [person for person in wanted if not _folder(out, person).is_dir()]
     with progress.task("exact pairs", total=people, done=people - len(waiting)) as task:
         for person in each(partial(_write, out, size=size, points=points), waiting, jobs):
             task.advance(note=f"person {person}")
-    return ExactPairs(out, people)
+    return ExactPairs(out, people, first)
 
 
 class ExactPairs:
@@ -115,11 +118,12 @@ class ExactPairs:
         UsageError: when the folder holds fewer people.
     """
 
-    def __init__(self, root: Path, people: int) -> None:
-        self.root, self.people = root, people
-        missing = next((n for n in range(people) if not _folder(root, n).is_dir()), None)
+    def __init__(self, root: Path, people: int, first: int = 0) -> None:
+        self.root, self.people, self.first = root, people, first
+        wanted = range(first, first + people)
+        missing = next((n for n in wanted if not _folder(root, n).is_dir()), None)
         if missing is not None:
-            raise UsageError(f"{root}: person {missing} of {people} is missing; make them again")
+            raise UsageError(f"{root}: person {missing} is missing; make the pairs again")
 
     def __len__(self) -> int:
         return self.people * CLIPS * FRAMES
@@ -129,17 +133,12 @@ class ExactPairs:
             raise IndexError(index)
         clip, frame = divmod(index, FRAMES)
         person, clip = divmod(clip, CLIPS)
-        held = self._arrays[person]
+        person += self.first
+        # Opened each time: a mapped file is an open one, and of those a process may have few.
+        held = _opened(_folder(self.root, person))
         still = {name: held[name][clip] for name in _STILL}
         moving = {name: held[name][clip, frame] for name in _MOVING}
         return ExactPair(**still, **moving, person=person)
-
-    @cached_property
-    def _arrays(self) -> list[Mapping[str, NDArray[Any]]]:
-        return [_opened(_folder(self.root, person)) for person in range(self.people)]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"root": self.root, "people": self.people}
 
 
 _STILL = ("template", "clean", "landmarks")
@@ -157,13 +156,22 @@ def _folder(out: Path, person: int) -> Path:
     return out / "people" / f"{person:05d}"
 
 
-def _claim(out: Path, size: int, points: PointsConfig) -> None:
-    wanted = {
+def folder_name(size: int, points: PointsConfig) -> str:
+    """Return a name that pairs of other settings, or of another version, do not have."""
+    return f"exact-{size}-{digest(_wanted(size, points))[:16]}"
+
+
+def _wanted(size: int, points: PointsConfig) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "size": size,
         "points": points.model_dump(mode="json"),
         "code": code_digest("synthme", "preprocess", *_CODE),
     }
+
+
+def _claim(out: Path, size: int, points: PointsConfig) -> None:
+    wanted = _wanted(size, points)
     stamp = out / _STAMP
     if stamp.is_file():
         try:

@@ -28,7 +28,7 @@ def fast_copy(network: Network) -> Network:
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()  # type: ignore[assignment]
     _replace(quick)
-    if isinstance(quick, OcclusionAwareGenerator):
+    if isinstance(quick, OcclusionAwareGenerator) and quick.blend != "painter":
         quick.final = RowSplitConv(quick.final)  # type: ignore[assignment]
     return quick.to(memory_format=torch.channels_last)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from mebench.errors import UsageError
 from mebench.methods.fomm.blocks import (
     DownBlock,
     EncodedTemplate,
@@ -19,12 +20,15 @@ from mebench.methods.fomm.blocks import (
     ResidualBlock,
     SameBlock,
     UpBlock,
+    full_field,
     resize,
     sample,
+    sharp_warp,
 )
 from mebench.methods.fomm.dense_motion import DenseMotionNetwork
+from mebench.methods.fomm.painter import Painter, Prior
 
-Blend = Literal["none", "gate", "residual"]
+Blend = Literal["none", "gate", "residual", "painter"]
 
 _GATE_START = -4.0
 
@@ -48,7 +52,9 @@ class OcclusionAwareGenerator(nn.Module):
         padding: what the sampler reads outside the template (published: zeros).
         blend: "none" (published): the decoder's picture. "gate": warped template, replaced by the
             decoder's picture where a learned gate opens. "residual": warped template plus gated
-            correction; exactly the warped template before training.
+            correction; exactly the warped template before training. "painter": the same, by a
+            decoder that sees the motion; the published one is not built.
+        painter_widths: channels of the painter.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class OcclusionAwareGenerator(nn.Module):
         align_resize: bool = False,
         padding: Padding = "zeros",
         blend: Blend = "none",
+        painter_widths: tuple[int, ...] = (32, 48, 64, 64),
     ) -> None:
         super().__init__()
         self.align_corners = align_corners
@@ -84,6 +91,9 @@ class OcclusionAwareGenerator(nn.Module):
                 padding=padding,
                 **dense_motion_params,
             )
+        if blend == "painter":
+            self.painter = Painter(painter_widths)
+            return
         widths = [min(max_features, block_expansion * 2**i) for i in range(num_down_blocks + 1)]
         self.first = SameBlock(num_channels, block_expansion, 7)
         self.down_blocks = nn.ModuleList(
@@ -113,9 +123,11 @@ class OcclusionAwareGenerator(nn.Module):
 
     def encode(self, template: Tensor) -> EncodedTemplate:
         """Return what depends on the template alone, to be used for many driving frames."""
-        features = self.first(template)
-        for block in self.down_blocks:
-            features = block(features)
+        features: Tensor | None = None
+        if self.blend != "painter":
+            features = self.first(template)
+            for block in self.down_blocks:
+                features = block(features)
         motion = self.dense_motion_network
         return EncodedTemplate(features, None if motion is None else motion.down(template))
 
@@ -127,24 +139,29 @@ class OcclusionAwareGenerator(nn.Module):
         encoded: EncodedTemplate | None = None,
         *,
         want_deformed: bool = True,
+        prior: Prior | None = None,
     ) -> dict[str, Tensor]:
         """Return the generated frame and what it was made from.
 
         Shapes: template (B, C, H, W) in 0..1. Returns prediction and deformed (the warped
         template; absent where nobody `want_deformed`) (B, C, H, W), deformation (B, h, w, 2),
         mask (B, K+1, h, w), occlusion_map (B, 1, h, w), sparse_deformed (B, K+1, C, h, w), and
-        with a blend, gate (B, 1, H, W).
+        with a blend, gate (B, 1, H, W). A painter needs the `prior` of the faces; its deformation
+        is the refined one (B, H, W, 2), correction (B, C, H, W) is what it adds, and shown and
+        moved are the grid and the warped template that it saw.
         """
         if encoded is None:
             encoded = self.encode(template)
         out: dict[str, Tensor] = {}
-        features = encoded.features
+        features: Any = encoded.features
         warped: Tensor | None = template if self.blend != "none" else None
         if self.dense_motion_network is not None:
             motion = self.dense_motion_network(template, kp_driving, kp_template, encoded.small)
             out["mask"] = motion.mask
             out["sparse_deformed"] = motion.sparse_deformed
             out["deformation"] = motion.deformation
+            if self.blend == "painter":
+                return self._paint(template, prior, out)
             features = self._warp(features, motion.deformation)
             if motion.occlusion_map is not None:
                 out["occlusion_map"] = motion.occlusion_map
@@ -154,6 +171,22 @@ class OcclusionAwareGenerator(nn.Module):
                 warped = self._warp(template, motion.deformation)
                 out["deformed"] = warped
         return self._decode(features, warped, out)
+
+    def _paint(
+        self, template: Tensor, prior: Prior | None, out: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        if prior is None:
+            raise UsageError("the painter needs to know where the face is, got no prior")
+        # What the painter learns must not reach back into the motion it is shown.
+        field = full_field(out["deformation"], template, self.align_resize).detach()
+        warped = sharp_warp(template, field, self.align_corners)
+        painting = self.painter(template, field, warped, prior)
+        out["shown"], out["moved"] = field, warped
+        out["deformation"] = painting.field
+        out["correction"] = painting.correction
+        out["deformed"] = sharp_warp(template, painting.field, self.align_corners)
+        out["prediction"] = out["deformed"] + painting.correction
+        return out
 
     def _warp(self, image: Tensor, deformation: Tensor) -> Tensor:
         size = (image.shape[2], image.shape[3])

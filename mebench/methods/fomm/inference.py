@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
@@ -17,6 +19,7 @@ from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
 from mebench.methods.fomm.networks import GivenPoints, Networks
 from mebench.methods.fomm.objective import compose
+from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.placement import Placement, compose_in, cut_out, is_aligned
 from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.rehearsal import corrected
@@ -46,6 +49,7 @@ class FaceAnimator(Animator):
         )
         self.config = config
         self._placement: Placement | None = None
+        self._prior: Prior | None = None
 
     def generate(
         self, template: Face, driving: FaceClip, tracks: Tracks | None, crop: Crop = HEAD
@@ -63,6 +67,8 @@ class FaceAnimator(Animator):
         else:
             image, landmarks, self._placement = cut_out(template, size, crop, self.device)
         self._canvas = to_tensor(template.image[None], self.device)
+        if self.generator.blend == "painter":
+            self._prior = face_prior(landmarks, size).to(self.device)
         self._gray = bool((template.image == template.image[..., :1]).all())
         points = None
         moving = None
@@ -70,6 +76,7 @@ class FaceAnimator(Animator):
             points = pick(landmarks, self.config.points.point_set)
             if isinstance(self.detector, GivenPoints):
                 tracks = corrected(tracks, self.detector.correction.numpy(force=True))
+            tracks = steadied(tracks, self.config.inference.smooth_ms * driving.fps / 1000)
             moving = self._driving_points(tracks, eye_distance(landmarks))
         frames = resized(driving, size).frames
         pictures = self.pictures(image, points, frames, moving)
@@ -113,7 +120,11 @@ class FaceAnimator(Animator):
             kp_template = kp_template._replace(jacobian=initial.expand(count).jacobian)
             moved = moved._replace(jacobian=driving_now.jacobian)
         out = self.generator(
-            still.expand(count, -1, -1, -1), moved, kp_template, encoded.expand(count)
+            still.expand(count, -1, -1, -1),
+            moved,
+            kp_template,
+            encoded.expand(count),
+            prior=None if self._prior is None else self._prior.expand(count),
         )
         if self._placement is None:
             canvas = self._canvas.expand(count, -1, -1, -1)
@@ -124,6 +135,17 @@ class FaceAnimator(Animator):
             # What the networks add is learnt on colour too; a grey face must not turn pink.
             picture = picture.mean(dim=1, keepdim=True).expand_as(picture)
         return picture
+
+
+def steadied(tracks: Tracks, frames: float) -> Tracks:
+    """Return tracks averaged over time with a Gaussian of so many frames; 0 leaves them."""
+    if frames == 0:
+        return tracks
+    made = {
+        name: gaussian_filter1d(getattr(tracks, name), frames, axis=0, mode="nearest")
+        for name in ("motion", "jacobians")
+    }
+    return replace(tracks, **made)
 
 
 def driving_tracks(

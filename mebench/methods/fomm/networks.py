@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mebench.errors import UsageError
@@ -117,6 +119,7 @@ def _generator(config: FommConfig) -> OcclusionAwareGenerator:
         align_resize=model.align_corners,
         padding="border" if model.align_corners else "zeros",
         blend=model.blend,
+        painter_widths=model.painter_widths,
     )
     motion = generator.dense_motion_network
     if model.mask_sigma > 0 and motion is not None:
@@ -134,3 +137,15 @@ def _critic(config: FommConfig) -> MultiScaleDiscriminator:
         num_blocks=model.discriminator_blocks,
         max_features=model.discriminator_max,
     )
+
+
+def correction_in(networks: Networks) -> NDArray[np.float32]:
+    """Return the correction of tracks (6K, 6K) that networks of measured points hold.
+
+    Raises:
+        UsageError: for networks that find their points.
+    """
+    if not isinstance(networks.detector, GivenPoints):
+        raise UsageError("only networks with measured points correct tracks")
+    found: NDArray[np.float32] = networks.detector.correction.numpy(force=True)
+    return found

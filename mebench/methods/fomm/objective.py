@@ -6,9 +6,15 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from mebench.methods.fomm.blocks import ImagePyramid, coordinate_grid, resize
+from mebench.methods.fomm.blocks import (
+    ImagePyramid,
+    Keypoints,
+    coordinate_grid,
+    full_field,
+    resize,
+    sharp_warp,
+)
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
@@ -20,9 +26,13 @@ from mebench.methods.fomm.losses import (
     motion_weighted_l1,
 )
 from mebench.methods.fomm.networks import Networks
+from mebench.methods.fomm.painter import Painter, Prior
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.sampling import Batch
 from mebench.methods.fomm.transform import Transform
+
+_FAINT, _FAINT_SQUARE = 3e-4, 1e-6
+"""A change of appearance this small is not asked for."""
 
 
 class Outcome(NamedTuple):
@@ -41,15 +51,20 @@ class Objective(nn.Module):
     """Detector and generator with the losses of a configuration, as one module."""
 
     def __init__(
-        self, config: FommConfig, networks: Networks, perceptual: PerceptualLoss | None = None
+        self,
+        config: FommConfig,
+        networks: Networks,
+        perceptual: PerceptualLoss | None = None,
+        started: Painter | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.detector = networks.detector
         self.generator = networks.generator
         self.pyramid = ImagePyramid((1.0,))
-        # Not registered: a fixed loss network is no part of what is trained or stored.
+        # Not registered: what is fixed is no part of what is trained or stored.
         self._perceptual = [perceptual]
+        self._started = [started]
 
     def forward(
         self,
@@ -61,6 +76,8 @@ class Objective(nn.Module):
         """Return the losses of one batch; `motion_only` leaves the decoder out."""
         if motion_only:
             return Outcome(self._motion_losses(batch), None)
+        if self.generator.blend == "painter":
+            return self._painted(batch)
         weights = self.config.train.losses
         pair = self._pair(batch)
         step = generator_losses(
@@ -92,10 +109,38 @@ class Objective(nn.Module):
             losses["pixel"] = weights.pixel * gap
         return Outcome(losses, generated)
 
-    def _motion_losses(self, batch: Batch) -> dict[str, Tensor]:
+    def _painted(self, batch: Batch) -> Outcome:
+        """Return the painter's losses; the motion that it is shown stays as it is."""
+        weights = self.config.train.losses
+        prior = Prior(batch.maps, batch.unit)
+        with torch.no_grad():
+            kp_template, kp_driving = self._points(batch)
+        out = self.generator(batch.template, kp_driving, kp_template, prior=prior)
+        losses = self._field_losses(batch, out["deformation"])
+        change = batch.change
+        if not change.numel():
+            change = batch.driving - out["deformed"].detach()
+        if weights.painted:
+            losses["painted"] = weights.painted * painted_loss(out["correction"], change)
+        started = self._started[0]
+        if weights.kept and started is not None:
+            with torch.no_grad():
+                before = started(batch.template, out["shown"], out["moved"], prior)
+            unit = self.config.model.size / 2
+            gap = (out["deformation"] - before.field).norm(dim=-1).mean() * unit
+            drift = painted_loss(out["correction"], before.correction)
+            losses["kept"] = weights.kept * (drift + gap)
+        generated = out["deformed"] + out["correction"]
+        return Outcome(losses, generated.detach())
+
+    def _points(self, batch: Batch) -> tuple[Keypoints, Keypoints]:
         pair = self._pair(batch)
         kp_template = self.detector(pair.template, pair.template_points, pair.template_jacobian)
         kp_driving = self.detector(pair.driving, pair.driving_points, pair.driving_jacobian)
+        return kp_template, kp_driving
+
+    def _motion_losses(self, batch: Batch) -> dict[str, Tensor]:
+        kp_template, kp_driving = self._points(batch)
         network = self.generator.dense_motion_network
         if network is None:
             return {}
@@ -128,20 +173,6 @@ class Objective(nn.Module):
         )
 
 
-def full_field(deformation: Tensor, image: Tensor, align_corners: bool) -> Tensor:
-    """Return the sampling grid (B, H, W, 2) of a deformation (B, h, w, 2) at the image's size."""
-    size = (image.shape[2], image.shape[3])
-    return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)
-
-
-def sharp_warp(image: Tensor, field: Tensor, align_corners: bool) -> Tensor:
-    """Return the image read bicubically at a grid: half a pixel must not blur the skin."""
-    warped: Tensor = functional.grid_sample(
-        image, field, mode="bicubic", padding_mode="border", align_corners=align_corners
-    )
-    return warped
-
-
 def compose(generator: OcclusionAwareGenerator, template: Tensor, out: dict[str, Tensor]) -> Tensor:
     """Return the frame: the decoder's, or with a blend the sharp warp plus the correction.
 
@@ -153,8 +184,29 @@ def compose(generator: OcclusionAwareGenerator, template: Tensor, out: dict[str,
         return resize(prediction, size, generator.align_resize)
     field = full_field(out["deformation"], template, generator.align_resize)
     warped = sharp_warp(template, field, generator.align_corners)
-    correction = resize(prediction - out["deformed"], size, generator.align_resize)
+    correction = resize(correction_of(out), size, generator.align_resize)
     return warped + correction
+
+
+def correction_of(out: dict[str, Tensor]) -> Tensor:
+    """Return what a generator with a blend adds to the warped template."""
+    if "correction" in out:
+        return out["correction"]
+    return out["prediction"] - out["deformed"]
+
+
+def painted_loss(correction: Tensor, change: Tensor) -> Tensor:
+    """Return what is wrong with a correction, relative to the change it should make.
+
+    The mean over pairs of the squared error, and half of the absolute error, so that thin lines
+    count beside lids and lips.
+
+    Shapes: (B, C, H, W).
+    """
+    gap = correction - change
+    square = gap.square().mean((1, 2, 3)) / (change.square().mean((1, 2, 3)) + _FAINT_SQUARE)
+    plain = gap.abs().mean((1, 2, 3)) / (change.abs().mean((1, 2, 3)) + _FAINT)
+    return (square + 0.5 * plain).mean()
 
 
 def flow_loss(field: Tensor, truth: Tensor, known: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ everything far from the face.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mebench.errors import DatasetError
-from mebench.methods.fomm.blocks import coordinate_grid
+from mebench.methods.fomm.blocks import coordinate_grid, sharp_warp
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
-from mebench.methods.fomm.objective import sharp_warp
-from mebench.preprocess.crop import HEAD, Crop, align_image, align_points, alignment
+from mebench.methods.fomm.objective import correction_of
+from mebench.preprocess.crop import HEAD, Crop, align_frames, align_image, align_points, alignment
 from mebench.preprocess.framing import crop_in
 from mebench.types import Face, FaceClip, Image, Points
 
@@ -116,6 +116,15 @@ def usual_crop(clips: Sequence[FaceClip]) -> Crop:
     return Crop(round(share, 2), round(height, 2))
 
 
+def in_crop(clip: FaceClip, size: int, crop: Crop) -> FaceClip:
+    """Return a clip aligned as networks know faces; itself where it is."""
+    if is_aligned(Face(np.asarray(clip.frames[0]), clip.landmarks), crop):
+        return clip
+    matrix = alignment(clip.landmarks, size, crop)
+    frames = align_frames(np.asarray(clip.frames), matrix, size)
+    return replace(clip, frames=frames, landmarks=align_points(clip.landmarks, matrix))
+
+
 def cut_out(face: Face, size: int, crop: Crop, device: torch.device) -> CutOut:
     """Return the aligned square of a picture for the networks, and where it lies."""
     matrix = alignment(face.landmarks, size, crop)
@@ -153,7 +162,7 @@ def _composed(
         now = before + place.drawn * (drawn - before)
     else:
         field = place.field(out["deformation"][part], canvas.shape, generator.align_corners)
-        correction = place.read(prediction - out["deformed"][part], generator.align_resize)
+        correction = place.read(correction_of(out)[part], generator.align_resize)
         now = sharp_warp(canvas, field, align_corners=True) + place.drawn * correction
     result = canvas.clone()
     result[..., place.rows, place.columns] = torch.where(place.moving > 0, now, before)

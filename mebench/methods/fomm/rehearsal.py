@@ -105,9 +105,24 @@ def from_pairs(pairs: ExactPairs, config: PointsConfig) -> Rehearsals:
         flow = np.asarray(pair.flow, np.float32)[None]
         whole = np.ones(flow.shape[1:3], np.float32)
         _, jacobians = local_affine(flow, whole, start, config.radius * float(iod))
-        found.append(_features(pair.motion[None], pair.jacobians[None]))
-        true.append(_features(pair.true_motion[None], jacobians))
+        found.append(features(pair.motion[None], pair.jacobians[None]))
+        true.append(features(pair.true_motion[None], jacobians))
     return Rehearsals(np.concatenate(found), np.concatenate(true))
+
+
+def features(motion: Array, jacobians: Array) -> Array:
+    """Return displacements (N, K, 2), eye distances, and Jacobians (N, K, 2, 2) as (N, 6K)."""
+    change = np.float32(_GRADIENT) * (jacobians - np.eye(2, dtype=np.float32))
+    rows = [part.reshape(len(part), -1) for part in (motion, change)]
+    return np.concatenate(rows, axis=1).astype(np.float32)
+
+
+def unpacked(row: Array) -> tuple[Array, Array]:
+    """Return the displacements (..., K, 2) and Jacobians (..., K, 2, 2) of rows (..., 6K)."""
+    count = row.shape[-1] // 6
+    motion = row[..., : 2 * count].reshape(*row.shape[:-1], count, 2)
+    change = row[..., 2 * count :].reshape(*row.shape[:-1], count, 2, 2)
+    return motion, (change / np.float32(_GRADIENT) + np.eye(2)).astype(np.float32)
 
 
 def fit_correction(rehearsals: Sequence[Rehearsals], config: PointsConfig) -> Array:
@@ -131,16 +146,10 @@ def corrected(tracks: Tracks, correction: Array) -> Tracks:
     """Return tracks as the rehearsals say they truly were; unchanged by a correction of zeros."""
     if not correction.any():
         return tracks
-    found = _features(tracks.motion / np.float32(tracks.eye_distance), tracks.jacobians)
-    true = found + found @ correction
-    count = 2 * len(tracks.start)
-    motion = true[:, :count].reshape(tracks.motion.shape) * np.float32(tracks.eye_distance)
-    jacobians = true[:, count:].reshape(tracks.jacobians.shape) / np.float32(_GRADIENT)
-    return replace(
-        tracks,
-        motion=motion.astype(np.float32),
-        jacobians=(jacobians + np.eye(2)).astype(np.float32),
-    )
+    found = features(tracks.motion / np.float32(tracks.eye_distance), tracks.jacobians)
+    motion, jacobians = unpacked(found + found @ correction)
+    motion = (motion * np.float32(tracks.eye_distance)).astype(np.float32)
+    return replace(tracks, motion=motion, jacobians=jacobians)
 
 
 def _run(material: Material, lenders: list[Lender], config: FommConfig) -> Arrays:
@@ -169,8 +178,8 @@ def _run(material: Material, lenders: list[Lender], config: FommConfig) -> Array
     tracks = follow(motion, start, material.landmarks, alone)
     true = [carried(start, field) for field in fields[1:]]
     return {
-        "found": _features(tracks.motion[1:] / np.float32(iod), tracks.jacobians[1:]),
-        "true": _features(
+        "found": features(tracks.motion[1:] / np.float32(iod), tracks.jacobians[1:]),
+        "true": features(
             np.stack([at - start for at, _ in true]).astype(np.float32) / np.float32(iod),
             np.stack([jacobian for _, jacobian in true]),
         ),
@@ -184,13 +193,6 @@ def _field(material: Material, lenders: list[Lender], size: int, rng: np.random.
     measured = lender.fields[int(rng.integers(len(lender.fields)))].astype(np.float32)
     sign = np.float32(rng.choice([-1.0, 1.0]))
     return sign * laid_on(measured, lender.landmarks, material.landmarks, size)
-
-
-def _features(motion: Array, jacobians: Array) -> Array:
-    """Displacements (N, K, 2) in eye distances and Jacobians (N, K, 2, 2) as rows (N, 6K)."""
-    change = np.float32(_GRADIENT) * (jacobians - np.eye(2, dtype=np.float32))
-    rows = [part.reshape(len(part), -1) for part in (motion, change)]
-    return np.concatenate(rows, axis=1).astype(np.float32)
 
 
 def _mirrored(rows: Double, partner: NDArray[np.intp]) -> Double:

@@ -19,6 +19,7 @@ from torch import Tensor
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
 from mebench.methods.fomm.fields import carried, inverse2x2, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.material import Material
+from mebench.methods.fomm.painter import face_prior, mirrored
 from mebench.methods.fomm.points import mirror
 from mebench.preprocess.canonical import eye_distance
 
@@ -35,6 +36,10 @@ class Batch(NamedTuple):
         flow: (B, S, S, 2) float32, pixels from a driving pixel to its place in the template.
         flow_known: (B,) bool.
         clip: (B,) int64, index of the clip a pair is from.
+        maps: (B, M, S, S) float32, the painter's prior of the template; empty without a painter.
+        unit: (B,) float32, eye distance of the template, pixels.
+        change: (B, 3, S, S) float32, what the driving frame shows beyond the template moved by
+            `flow`; empty where it is not known.
     """
 
     template: Tensor
@@ -45,6 +50,9 @@ class Batch(NamedTuple):
     flow: Tensor
     flow_known: Tensor
     clip: Tensor = torch.tensor(-1)
+    maps: Tensor = torch.zeros(0)
+    unit: Tensor = torch.tensor(1.0)
+    change: Tensor = torch.zeros(0)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -85,6 +93,9 @@ def _draw_one(
             row = row._replace(driving_points=row.template_points)
     else:
         row = _real(item, config, rng)
+    if config.model.blend == "painter":
+        prior = face_prior(item.landmarks, item.frames.shape[1])
+        row = row._replace(maps=prior.maps[0], unit=prior.unit[0])
     if rng.random() < sampling.flip:
         row = flip(row, mirror(config.points.point_set))
     return _jitter(row, item.gray, sampling, rng)._replace(clip=torch.tensor(index))
@@ -170,6 +181,8 @@ def flip(row: Batch, partner: NDArray[np.intp]) -> Batch:
         driving_points=points(row.driving_points),
         driving_jacobians=row.driving_jacobians[index] * (sign[:, None] * sign[None, :]),
         flow=row.flow.flip(1) * sign,
+        maps=mirrored(row.maps) if len(row.maps) else row.maps,
+        change=row.change.flip(-1),
     )
 
 

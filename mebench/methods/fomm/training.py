@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +23,13 @@ from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, Engine, Job
+from mebench.methods.fomm.lessons import Lessons
 from mebench.methods.fomm.material import Material, prepare
-from mebench.methods.fomm.networks import GivenPoints, Networks
+from mebench.methods.fomm.networks import GivenPoints, Networks, correction_in
+from mebench.methods.fomm.painter import Painter
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.processes import fabric_for, share
-from mebench.methods.fomm.rehearsal import fit_correction, lenders_of, rehearse
+from mebench.methods.fomm.rehearsal import fit_correction, from_pairs, lenders_of, rehearse
 from mebench.methods.fomm.spawned import run_spawned
 from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.training_aids import draw_losses, in_this_process
@@ -49,6 +52,8 @@ class Trainer:
         perceptual: the VGG19 loss with its published weights, where it is wanted.
         jobs: processes that track the clips' points.
         devices: devices to train on, one process each; under ``torchrun`` its processes are taken.
+        cache: where exact pairs are kept, to be used again; None keeps them in `workdir`.
+        started_from: digest of the weights that the networks start from; None for random ones.
     """
 
     config: FommConfig
@@ -59,6 +64,8 @@ class Trainer:
     perceptual: PerceptualLoss | None = None
     jobs: int = 1
     devices: int = 1
+    cache: Path | None = None
+    started_from: str | None = None
 
     def fit(self, clips: Sequence[FaceClip], progress: Progress) -> None:
         """Train from the workdir's checkpoint, or from the start, to the last step.
@@ -72,7 +79,9 @@ class Trainer:
             WeightsError: for a damaged checkpoint.
             MebenchError: when a loss is not finite; names the step and its clips.
         """
-        if not clips:
+        if self.config.train.steps == 0:
+            return
+        if not clips and not self.config.train.people:
             raise UsageError("training needs at least one clip, got none")
         if self.device == "cpu":
             keep_freed_memory()
@@ -84,6 +93,9 @@ class Trainer:
         )
         learn, held_back = split(clips, self.config.train.validation, self.seed)
         identity = self._identity(clips)
+        started: Painter | None = None
+        if train.losses.kept and self.started_from is not None:
+            started = deepcopy(self.networks.generator.painter).requires_grad_(False)
         total = total_steps(self.config, len(learn))
         resumed = self._resume_point(identity)
         start = 0 if resumed is None else int(resumed["step"])
@@ -92,16 +104,20 @@ class Trainer:
                 fabric.launch()
             # The first process tracks the clips; the others then find the tracks in the workdir.
             with fabric.rank_zero_first() if process_count() > 1 else nullcontext():
-                materials = self._materials([*learn, *held_back], progress)
-                known = len(learn)
-                if resumed is None:
-                    self._correct(materials[:known], progress)
+                materials: list[Material] = []
+                lessons: Lessons | None = None
+                if train.people:
+                    lessons = self._lessons(resumed is None, progress)
+                else:
+                    materials = self._materials([*learn, *held_back], progress)
+                    if resumed is None:
+                        self._correct(materials[: len(learn)], progress)
             job = Job(
                 config=self.config,
                 networks=self.networks,
-                materials=materials[:known],
-                held_back=materials[known:],
-                keys=[clip.key for clip in learn],
+                materials=materials[: len(learn)],
+                held_back=materials[len(learn) :],
+                keys=[clip.key for clip in learn] if lessons is None else lessons.keys(),
                 workdir=self.workdir,
                 seed=self.seed,
                 identity=identity,
@@ -109,6 +125,8 @@ class Trainer:
                 start=start,
                 total=total,
                 perceptual=self.perceptual,
+                lessons=lessons,
+                started=started,
             )
             self._train(job, fabric, progress)
         self._take_result()
@@ -150,6 +168,7 @@ class Trainer:
             "config": spec.digest(learning),
             "clips": _clips_digest(clips),
             "seed": self.seed,
+            **({"start": self.started_from} if self.started_from else {}),
         }
 
     def _resume_point(self, identity: dict[str, Any]) -> dict[str, Any] | None:
@@ -179,6 +198,27 @@ class Trainer:
                 materials.append(material)
                 task.advance(note=clip.key)
         return materials
+
+    def _lessons(self, new: bool, progress: Progress) -> Lessons:
+        """Make the exact pairs, and learn the tracker's errors from them."""
+        from mebench.methods.fomm import exact  # Draws faces: most runs have no need of that.
+
+        size, points = self.config.model.size, self.config.points
+        out = (self.cache or self.workdir) / exact.folder_name(size, points)
+        pairs = exact.make_pairs(
+            out,
+            people=self.config.train.people,
+            size=size,
+            jobs=self.jobs,
+            points=points,
+            progress=progress,
+        )
+        known = from_pairs(pairs, points)
+        detector = self.networks.detector
+        if new and isinstance(detector, GivenPoints):
+            with torch.no_grad():
+                detector.correction.copy_(torch.from_numpy(fit_correction([known], points)))
+        return Lessons(pairs, known.found, correction_in(self.networks))
 
     def _correct(self, materials: list[Material], progress: Progress) -> None:
         """Learn the tracker's errors; a network that is continued knows them already."""

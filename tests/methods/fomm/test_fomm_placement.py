@@ -52,7 +52,7 @@ def moved(face: Face, scale: float, degrees: float, shape: tuple[int, int]) -> F
 
 
 def untrained(**more: str):
-    method = load_baseline("fomm-prior", overrides={**SMALL, **more})
+    method = load_baseline("fomm-prior", preset="scratch", overrides={**SMALL, **more})
     method.initialise(seed=1)
     return method
 
