@@ -2,7 +2,7 @@
 
     mebench data synth --out synthme
     python -m benchmarks.fomm_ablation --root synthme --out ablation --seeds 0
-    python -m benchmarks.fomm_ablation --root synthme --out ablation --row shipped --steps 100 \\
+    python -m benchmarks.fomm_ablation --root synthme --out ablation --row scratch --steps 100 \\
         --steps 400 --steps 1000 --steps 3000
 
 Every row trains on the protocol's training people and is scored on all its pairs of unseen people.
@@ -44,7 +44,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "linear-warp": ("linear-warp", {}),
     "linear-warp, reversed": ("reversed", {}),
     "linear-warp, another clip's motion": ("mismatched", {}),
-    "as shipped (tracked points)": ("fomm-prior", {}),
+    "scratch (tracked points)": ("fomm-prior", {}),
     "before training": ("fomm-prior", {"untrained": "1"}),
     "no rehearsals": ("fomm-prior", {"train.rehearsals": "0"}),
     "all components over time": ("fomm-prior", {"points.rank": "0"}),
@@ -149,12 +149,12 @@ def scored(method: Any, data: ProtocolData, pair: Any) -> dict[str, float | None
 
 def print_table(found: Mapping[str, list[dict[str, Any]]], groups: list[str]) -> None:
     """Print the means over seeds with intervals, and the first row's paired flow difference."""
-    shipped = next((name for name in found if "shipped" in name), None)
+    scratch = next((name for name in found if "scratch" in name), None)
     still = found.get("copy-template")
     click.echo(
         "| row | seeds | au_consistency | flow_epe_px | of copy-template | psnr_db | ", nl=False
     )
-    click.echo("CPU s of training | shipped - row, flow_epe_px |")
+    click.echo("CPU s of training | scratch - row, flow_epe_px |")
     click.echo("|---|--:|---|---|--:|--:|--:|---|")
     for name, runs in found.items():
         cells = [with_interval(runs, key, groups) for key in METRICS[:2]]
@@ -163,8 +163,8 @@ def print_table(found: Mapping[str, list[dict[str, Any]]], groups: list[str]) ->
         share = "" if still is None else f"{flow / mean_of(still[0], 'flow_epe_px'):.0%}"
         seconds = np.mean([run["train_cpu_s"] for run in runs])
         paired = ""
-        if shipped is not None and name != shipped:
-            paired = compared(found[shipped], runs, groups)
+        if scratch is not None and name != scratch:
+            paired = compared(found[scratch], runs, groups)
         click.echo(
             f"| {name} | {len(runs)} | {cells[0]} | {cells[1]} | {share} | {psnr:.2f} | "
             f"{seconds:.0f} | {paired} |"
@@ -191,9 +191,9 @@ def mean_of(run: Mapping[str, Any], key: str) -> float:
     return float(np.mean([v[key] for v in run["values"].values() if v[key] is not None]))
 
 
-def compared(shipped: list[dict[str, Any]], others: list[dict[str, Any]], groups: list[str]) -> str:
+def compared(scratch: list[dict[str, Any]], others: list[dict[str, Any]], groups: list[str]) -> str:
     """Return the paired difference of the flow error with its 95 % interval."""
-    ours, theirs = over_seeds(shipped, "flow_epe_px"), over_seeds(others, "flow_epe_px")
+    ours, theirs = over_seeds(scratch, "flow_epe_px"), over_seeds(others, "flow_epe_px")
     kept = [
         (a, b, group)
         for a, b, group in zip(ours, theirs, groups, strict=True)

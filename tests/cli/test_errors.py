@@ -55,7 +55,7 @@ def half_export(tmp_path_factory: pytest.TempPathFactory):
         ("config get data.casme2", USAGE, r"not set; set it with: mebench config set"),
         ("show metric psnr", USAGE, r"Did you mean 'psnr_db'"),
         (
-            "generate fomm-prior --template {none}.png --driving {none}.mp4 --out {out}",
+            "generate fomm --template {none}.png --driving {none}.mp4 --out {out}",
             USAGE,
             r"needs --checkpoint FILE",
         ),

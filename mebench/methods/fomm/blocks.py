@@ -259,11 +259,3 @@ def full_field(deformation: Tensor, image: Tensor, align_corners: bool) -> Tenso
     """Return the sampling grid (B, H, W, 2) of a deformation (B, h, w, 2) at the image's size."""
     size = (image.shape[2], image.shape[3])
     return resize(deformation.permute(0, 3, 1, 2), size, align_corners).permute(0, 2, 3, 1)
-
-
-def sharp_warp(image: Tensor, field: Tensor, align_corners: bool) -> Tensor:
-    """Return the image read bicubically at a grid: half a pixel must not blur the skin."""
-    warped: Tensor = F.grid_sample(
-        image, field, mode="bicubic", padding_mode="border", align_corners=align_corners
-    )
-    return warped

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from mebench.methods.fomm.points import MIRROR_68, Positions
+from mebench.methods.fomm.spline import sharp_warp
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
 
@@ -23,7 +23,7 @@ def scaled_to(field: Array, peak: float) -> Array:
 
 
 def warp(images: Tensor, backward: Tensor) -> Tensor:
-    """Return images (B, 3, H, W) sampled at each pixel plus `backward` (B, H, W, 2), bicubic."""
+    """Return images (B, 3, H, W) read at each pixel plus `backward` (B, H, W, 2), by splines."""
     height, width = images.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32),
@@ -31,9 +31,7 @@ def warp(images: Tensor, backward: Tensor) -> Tensor:
     )  # fmt: skip
     grid = torch.stack([x, y], -1) + backward
     grid = grid * 2 / torch.tensor([width - 1, height - 1], dtype=torch.float32) - 1
-    return functional.grid_sample(
-        images, grid, mode="bicubic", padding_mode="reflection", align_corners=True
-    )
+    return sharp_warp(images, grid, align_corners=True)
 
 
 def carried(start: Positions, backward: Array) -> tuple[Positions, Array]:

@@ -23,10 +23,10 @@ from mebench.methods.fomm.blocks import (
     full_field,
     resize,
     sample,
-    sharp_warp,
 )
 from mebench.methods.fomm.dense_motion import DenseMotionNetwork
 from mebench.methods.fomm.painter import Painter, Prior
+from mebench.methods.fomm.spline import sharp_warp
 
 Blend = Literal["none", "gate", "residual", "painter"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mebench.methods.fomm.blocks import coordinate_grid, sharp_warp
+from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
 from mebench.methods.fomm.exact import ExactPairs
 from mebench.methods.fomm.networks import Networks, correction_in
@@ -20,6 +20,7 @@ from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.points import mirror, pick
 from mebench.methods.fomm.rehearsal import from_pairs, unpacked
 from mebench.methods.fomm.sampling import Batch, flip
+from mebench.methods.fomm.spline import sharp_warp
 
 if TYPE_CHECKING:
     from mebench.methods.fomm.exact import ExactPairs

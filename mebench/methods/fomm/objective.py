@@ -13,7 +13,6 @@ from mebench.methods.fomm.blocks import (
     coordinate_grid,
     full_field,
     resize,
-    sharp_warp,
 )
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
@@ -29,6 +28,7 @@ from mebench.methods.fomm.networks import Networks
 from mebench.methods.fomm.painter import Painter, Prior
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.sampling import Batch
+from mebench.methods.fomm.spline import sharp_warp
 from mebench.methods.fomm.transform import Transform
 
 _FAINT, _FAINT_SQUARE = 3e-4, 1e-6

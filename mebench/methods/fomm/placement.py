@@ -18,9 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mebench.errors import DatasetError
-from mebench.methods.fomm.blocks import coordinate_grid, sharp_warp
+from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
 from mebench.methods.fomm.objective import correction_of
+from mebench.methods.fomm.spline import sharp_warp
 from mebench.preprocess.crop import HEAD, Crop, align_frames, align_image, align_points, alignment
 from mebench.preprocess.framing import crop_in
 from mebench.types import Face, FaceClip, Image, Points

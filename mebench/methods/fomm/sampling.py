@@ -92,7 +92,8 @@ def _draw_one(
             # Points that nobody tracks stay where frame 0 has them; the Jacobians must do it all.
             row = row._replace(driving_points=row.template_points)
     else:
-        row = _real(item, config, rng)
+        painter = config.model.blend == "painter"
+        row = _held_still(item, config, rng) if painter else _real(item, config, rng)
     if config.model.blend == "painter":
         prior = face_prior(item.landmarks, item.frames.shape[1])
         row = row._replace(maps=prior.maps[0], unit=prior.unit[0])
@@ -127,6 +128,35 @@ def _real(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch
         flow=torch.zeros(size, size, 2),
         flow_known=torch.tensor(False),
     )
+
+
+def _held_still(item: Material, config: FommConfig, rng: np.random.Generator) -> Batch:
+    """The first frame of a clip and another, the head held still as it is in generation."""
+    n = len(item.frames)
+    focus = config.train.sampling.apex_focus
+    strong = item.strength.astype(np.float64) ** 2 + 1e-3
+    index = int(rng.choice(n, p=(1 - focus) / n + focus * strong / strong.sum()))
+    tracks, size = item.tracks, item.frames.shape[1]
+    head = _affine(tracks.start, tracks.head[index])
+    y, x = np.mgrid[:size, :size]
+    pixels = np.stack([np.ones_like(x), x, y], axis=-1).astype(np.float32)
+    shift = torch.from_numpy(pixels @ head)
+    return Batch(
+        template=_tensor(item.frames[0]),
+        driving=warp(_tensor(item.frames[index])[None], shift[None])[0].clamp(0, 1),
+        template_points=torch.from_numpy(tracks.start),
+        driving_points=torch.from_numpy(tracks.start + tracks.motion[index]),
+        driving_jacobians=torch.from_numpy(tracks.jacobians[index]),
+        flow=torch.zeros(size, size, 2),
+        flow_known=torch.tensor(False),
+    )
+
+
+def _affine(points: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the (3, 2) that takes (1, x, y) of points (K, 2) nearest to their shifts (K, 2)."""
+    design = np.concatenate([np.ones((len(points), 1)), points], axis=1)
+    found = np.linalg.lstsq(design, shift.astype(np.float64), rcond=None)[0]
+    return np.asarray(found, np.float32)
 
 
 def _synthetic(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,13 @@ from mebench.methods.fomm.networks import GivenPoints, Networks, correction_in
 from mebench.methods.fomm.painter import Painter
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.processes import fabric_for, share
-from mebench.methods.fomm.rehearsal import fit_correction, from_pairs, lenders_of, rehearse
+from mebench.methods.fomm.rehearsal import (
+    corrected,
+    fit_correction,
+    from_pairs,
+    lenders_of,
+    rehearse,
+)
 from mebench.methods.fomm.spawned import run_spawned
 from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.training_aids import draw_losses, in_this_process
@@ -89,7 +95,10 @@ class Trainer:
         share(self.config.train.batch, self.config.train.accumulate, 0, world)
         train = self.config.train
         fabric = fabric_for(
-            self.device, self.devices, train.precision, parts_rest=train.motion_first > 0
+            self.device,
+            self.devices,
+            train.precision,
+            parts_rest=train.motion_first > 0 or self.config.model.blend == "painter",
         )
         learn, held_back = split(clips, self.config.train.validation, self.seed)
         identity = self._identity(clips)
@@ -104,14 +113,12 @@ class Trainer:
                 fabric.launch()
             # The first process tracks the clips; the others then find the tracks in the workdir.
             with fabric.rank_zero_first() if process_count() > 1 else nullcontext():
+                lessons = self._lessons(resumed is None, progress) if train.people else None
                 materials: list[Material] = []
-                lessons: Lessons | None = None
-                if train.people:
-                    lessons = self._lessons(resumed is None, progress)
-                else:
+                if lessons is None:
                     materials = self._materials([*learn, *held_back], progress)
-                    if resumed is None:
-                        self._correct(materials[: len(learn)], progress)
+                if resumed is None:
+                    self._correct(materials[: len(learn)], progress)
             job = Job(
                 config=self.config,
                 networks=self.networks,
@@ -195,7 +202,9 @@ class Trainer:
         materials = []
         with progress.task("track face points", total=len(clips)) as task:
             for clip, material in zip(clips, each(made, clips, self.jobs), strict=True):
-                materials.append(material)
+                materials.append(
+                    material if self.started_from is None else self._believed(material)
+                )
                 task.advance(note=clip.key)
         return materials
 
@@ -220,10 +229,14 @@ class Trainer:
                 detector.correction.copy_(torch.from_numpy(fit_correction([known], points)))
         return Lessons(pairs, known.found, correction_in(self.networks))
 
+    def _believed(self, material: Material) -> Material:
+        """Return a clip with the tracks that its motion will be generated from."""
+        return replace(material, tracks=corrected(material.tracks, correction_in(self.networks)))
+
     def _correct(self, materials: list[Material], progress: Progress) -> None:
         """Learn the tracker's errors; a network that is continued knows them already."""
         detector, count = self.networks.detector, self.config.train.rehearsals
-        if count == 0 or not isinstance(detector, GivenPoints):
+        if count == 0 or not materials or not isinstance(detector, GivenPoints):
             return
         work = [(item, lenders_of(materials, index)) for index, item in enumerate(materials)]
         made = partial(rehearse, config=self.config, cache=self.workdir / "tracks")

@@ -20,11 +20,13 @@ from mebench.methods.fomm.engine import random_transform
 from mebench.methods.fomm.inference import FaceAnimator, driving_tracks
 from mebench.methods.fomm.networks import build
 from mebench.methods.fomm.objective import Objective
+from mebench.methods.fomm.painter import MAPS
 from mebench.methods.fomm.points import pick
 from mebench.methods.fomm.sampling import Batch
 from mebench.types import Face
 
-MEMBERS = ("fomm-prior", "fomm-awp", "fomm", "mraa")
+MEMBERS = ("fomm-prior", "painter", "fomm-awp", "fomm", "mraa")
+PRESETS = {"fomm-prior": ("fomm-prior", "scratch"), "painter": ("fomm-prior", "default")}
 SIZE, PAIRS = 64, 2
 
 
@@ -34,10 +36,9 @@ def _no_autocast(monkeypatch):
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
 
 
-def config_of(member, preset="quick"):
-    if member == "fomm-prior" and preset == "quick":
-        preset = "scratch"
-    settings = dict(baseline_spec(member).presets[preset])
+def config_of(member):
+    name, preset = PRESETS.get(member, (member, "quick"))
+    settings = dict(baseline_spec(name).presets[preset])
     small = {"size": SIZE, "motion_width": 4, "motion_max": 8, "motion_blocks": 2,
              "detector_blocks": 2, "generator_width": 4, "generator_max": 8,
              "generator_residual": 1}  # fmt: skip
@@ -62,6 +63,8 @@ def batch_on_meta(config):
         "driving_jacobians": (count, 2, 2),
         "flow": (SIZE, SIZE, 2),
     }
+    if config.model.blend == "painter":
+        shapes |= {"maps": (MAPS, SIZE, SIZE), "unit": (), "change": (3, SIZE, SIZE)}
     made = {name: torch.zeros(PAIRS, *shape, device="meta") for name, shape in shapes.items()}
     known = torch.zeros(PAIRS, dtype=torch.bool, device="meta")
     return Batch(**made, flow_known=known, clip=torch.zeros(PAIRS, dtype=torch.int64))
