@@ -3,19 +3,22 @@
 Usage: python -m benchmarks.ceilings RUN
 
 RUN is a finished `mebench run baseline fomm-prior` on protocol synthme. Its own rows are read from
-its record; two more are made: its networks moved by the true motion of the points, and the template
-moved by the true flow with the true change of shading added.
+its record. More are made: its networks with parts switched off, its networks moved by the true
+motion of the points, and the template moved by the true flow with the true change of shading added.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from mebench import settings
+from mebench.methods.catalogue import load_baseline
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.exact import flow_at
 from mebench.methods.fomm.inference import FaceAnimator
@@ -34,7 +37,7 @@ from mebench.submission.validate import open_submission
 from mebench.types import Flow, Frames, Pair
 
 KEYS = ("au_consistency", "au_concordance", "au_amplitude", "flow_epe_px", "au_curve_rmse_iod",
-        "psnr_db", "appearance_gain")  # fmt: skip
+        "psnr_db", "appearance_gain", "appearance_gain_skin")  # fmt: skip
 FAMILIES = ("action_units", "motion", "pixel", "appearance")
 
 
@@ -44,6 +47,22 @@ def known(data: ProtocolData, pair: Pair) -> tuple[Frames, Flow]:
     if reference is None or reference.flow is None:
         raise SystemExit(f"{pair.key}: has no right answer; this needs protocol synthme")
     return reference.frames, reference.flow
+
+
+def without(path: Path, off: tuple[str, ...], cache: Path) -> FommPrior:
+    """Return trained networks with parts switched off: correction, field, appearance."""
+    method = cast(FommPrior, load_baseline("fomm-prior"))
+    method.load(path)
+    method.cache = cache
+    if "correction" in off:
+        method.networks.detector.correction.data.zero_()
+    out = method.networks.generator.painter.out
+    # Each of the painter's six outputs has four channels: motion, then appearance.
+    for part, channels in (("field", slice(0, 8)), ("appearance", slice(8, 24))):
+        if part in off:
+            out.weight.data[channels] = 0
+            out.bias.data[channels] = 0
+    return method
 
 
 def with_true_points(method: FommPrior, data: ProtocolData, pair: Pair) -> Frames:
@@ -92,21 +111,29 @@ def main() -> None:
     data = open_protocol(load_protocol("synthme"), {"synthme": run / "data"}, cache=cache)
     record = Record.load(run / "record.json")
     rows = {row.id: row for row in (record.result, *record.controls)}
-    method = FommPrior()
-    method.load(run / "training" / "model.pt")
-    method._networks.detector.correction.data.zero_()
+
+    def drawn(*off: str) -> Callable[[Pair], Frames]:
+        method = without(run / "training" / "model.pt", off, cache)
+        return lambda pair: method.generate(
+            data.templates[pair.template], data.driving[pair.driving]
+        )
+
+    exact = without(run / "training" / "model.pt", ("correction",), cache)
+    rows_made: dict[str, Callable[[Pair], Frames]] = {
+        "tracks as found, no painter": drawn("correction", "field", "appearance"),
+        "corrected tracks, no painter": drawn("field", "appearance"),
+        "corrected tracks, refined field": drawn("appearance"),
+        "true motion of the points": lambda pair: with_true_points(exact, data, pair),
+        "true flow and true shading": lambda pair: with_true_shading(data, pair),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        for name, make in (
-            ("true motion of the points", lambda pair: with_true_points(method, data, pair)),
-            ("true flow and true shading", lambda pair: with_true_shading(data, pair)),
-        ):
+        for name, make in rows_made.items():
             made = {pair: make(pair) for pair in data.pairs}
-            rows[name] = scored(name.replace(" ", "-"), made, data, Path(folder))
+            rows[name] = scored(name.replace(" ", "-").replace(",", ""), made, data, Path(folder))
     print("| drawn | " + " | ".join(KEYS) + " |\n|---|" + "--:|" * len(KEYS))
-    for name in (
-        "copy-template", "linear-warp", "fomm-prior", "true motion of the points", "true-warp",
-        "true flow and true shading", "oracle",
-    ):  # fmt: skip
+    for name in ("copy-template", "linear-warp", *list(rows_made)[:3], "fomm-prior",
+                 "true motion of the points", "true-warp", "true flow and true shading",
+                 "oracle"):  # fmt: skip
         values = (rows[name].metrics[key].value for key in KEYS)
         print(f"| {name} | " + " | ".join("--" if v is None else f"{v:.3f}" for v in values) + " |")
 

@@ -1,4 +1,4 @@
-"""Hands out the batches of a training run; for a GPU they are drawn ahead."""
+"""Hands out the batches of a training run, drawn ahead."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the batches of the steps from `start` to `total`, in order.
 
-    On a CPU each is drawn when it is wanted. For a GPU, threads draw some ahead into pinned memory,
-    so that it never waits for them; a batch depends on its step alone, so they are the same.
+    On a CPU a thread draws the next one. For a GPU, threads draw some ahead into pinned memory, so
+    that it never waits for them; a batch depends on its step alone, so they are the same.
     """
-    if device.type != "cuda":
-        yield from map(draw, range(start, total))
-        return
-    with ThreadPoolExecutor(_THREADS) as pool:
+    on_gpu = device.type == "cuda"
+    threads, ahead = (_THREADS, _AHEAD) if on_gpu else (1, 2)
+
+    def drawn(step: int) -> Batch:
+        return draw(step).pinned() if on_gpu else draw(step)
+
+    with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Batch]] = deque()
         for step in range(start, total):
-            while len(waiting) < _AHEAD and step + len(waiting) < total:
-                ahead = step + len(waiting)
-                waiting.append(pool.submit(lambda at: draw(at).pinned(), ahead))
+            while len(waiting) < ahead and step + len(waiting) < total:
+                waiting.append(pool.submit(drawn, step + len(waiting)))
             yield waiting.popleft().result()
