@@ -15,7 +15,6 @@ import torch
 import yaml
 
 from mebench import settings
-from mebench.environment import describe
 from mebench.io.files import sha256_file
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.exact import folder_name, make_pairs
@@ -62,7 +61,6 @@ def main() -> None:
         "licence": "MIT; learned from SynthME alone, no photograph of a person was seen",
         "losses_sha256": sha256_file(log),
         "torch": torch.__version__.split("+")[0],
-        "machine": describe("cpu").get("cpu", ""),
         **values,
     }
     notes = chosen.out / "weights.yaml"
