@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 import torch
 import yaml
 
 from mebench import settings
 from mebench.io.files import sha256_file
+from mebench.methods.catalogue import load_baseline
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.exact import folder_name, make_pairs
 from mebench.methods.fomm.lessons import examine
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
-    method = FommPrior()
+    method = cast(FommPrior, load_baseline("fomm-prior", preset="default"))
     method.load(chosen.trained / "model.pt")
     config = method.config
     people, size = config.train.people, config.model.size

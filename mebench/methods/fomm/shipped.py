@@ -17,6 +17,7 @@ from mebench.io.files import atomic_path
 from mebench.methods.fomm.checkpoint import KIND
 
 SUFFIX = ".safetensors"
+_ABOUT = "mebench"
 _ADVICE = "install mebench again, or name a checkpoint of your own"
 
 
@@ -49,9 +50,10 @@ def write_weights(
         for name, state in states.items()
         for key, value in state.items()
     }
-    about = {"kind": KIND, "configuration": json.dumps(dict(configuration), sort_keys=True)}
+    about = json.dumps({"kind": KIND, "configuration": dict(configuration)}, sort_keys=True)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata=about))
+        # One entry: safetensors writes several in any order.
+        temporary.write_bytes(save(tensors, metadata={_ABOUT: about}))
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -64,9 +66,8 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: no such weights; {_ADVICE}")
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        configuration = json.loads(about.get("configuration", "null"))
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(
             f"{path}: not a readable safetensors file (truncated or another kind); {_ADVICE}"
@@ -74,7 +75,7 @@ def read_weights(path: Path) -> dict[str, Any]:
     if about.get("kind") != KIND:
         found = about.get("kind", "none")
         raise WeightsError(f"{path}: holds kind {found!r}, expected {KIND!r}; {_ADVICE}")
-    content: dict[str, Any] = {"configuration": configuration}
+    content: dict[str, Any] = {"configuration": about.get("configuration")}
     for key, value in tensors.items():
         network, _, name = key.partition(".")
         content.setdefault(network, {})[name] = value
