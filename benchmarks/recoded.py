@@ -85,6 +85,8 @@ def gap(row: MethodRow, base: MethodRow, key: str, data: ProtocolData) -> str:
         [base.per_clip[p.key][key] for p in pairs],
         [data.group(p) for p in pairs],
     )
+    if found.interval is None:
+        return f"{found.mean:+.3f} (one subject)"
     low, high = found.interval
     return f"{found.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
 
