@@ -97,7 +97,7 @@ def with_true_flow(method: FommPrior, data: ProtocolData, pair: Pair) -> Frames:
         field = still + backward_flow(torch.from_numpy(flow)) * (2 / (size - 1))
         warped = sharp_warp(template, field[None], align_corners=True)
         with torch.inference_mode():
-            painting = generator.painter(template, field[None], warped, prior)
+            painting = generator.painter(field[None], warped, prior)
         made.append(to_frames(warped + painting.correction))
     return np.concatenate(made)
 

@@ -180,7 +180,7 @@ class OcclusionAwareGenerator(nn.Module):
         # What the painter learns must not reach back into the motion it is shown.
         field = full_field(out["deformation"], template, self.align_resize).detach()
         warped = sharp_warp(template, field, self.align_corners)
-        painting = self.painter(template, field, warped, prior)
+        painting = self.painter(field, warped, prior)
         out["shown"], out["moved"] = field, warped
         out["deformation"] = painting.field
         out["correction"] = painting.correction

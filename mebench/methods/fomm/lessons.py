@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
-from mebench.methods.fomm.exact import ExactPairs
+from mebench.methods.fomm.fields import warp
+from mebench.methods.fomm.model import to_tensor
 from mebench.methods.fomm.networks import Networks, correction_in
 from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.points import mirror, pick
 from mebench.methods.fomm.rehearsal import from_pairs, unpacked
 from mebench.methods.fomm.sampling import Batch, flip
-from mebench.methods.fomm.spline import sharp_warp
 
 if TYPE_CHECKING:
     from mebench.methods.fomm.exact import ExactPairs
@@ -72,7 +72,7 @@ def _row(lessons: Lessons, index: int, config: FommConfig, rng: np.random.Genera
     motion, jacobians = unpacked((found + found @ lessons.correction).astype(np.float32))
     start = pick(pair.landmarks, config.points.point_set)
     backward = backward_flow(torch.from_numpy(np.asarray(pair.flow, np.float32)))
-    template, clean, answer = (_picture(one) for one in (pair.template, pair.clean, pair.answer))
+    template, clean, answer = to_tensor(np.stack([pair.template, pair.clean, pair.answer]))
     change = answer - _moved(clean, backward)
     shown = _light(sampling, rng)
     template, change = shown(template), shown(change)
@@ -114,9 +114,7 @@ def backward_flow(flow: Tensor) -> Tensor:
 
 
 def _moved(picture: Tensor, backward: Tensor) -> Tensor:
-    size = picture.shape[-1]
-    field = coordinate_grid((size, size), backward) + backward * (2 / (size - 1))
-    return sharp_warp(picture[None], field[None], align_corners=True)[0]
+    return warp(picture[None], backward[None])[0]
 
 
 def _light(sampling: SamplingConfig, rng: np.random.Generator) -> _Light:
@@ -134,10 +132,6 @@ class _Light:
 
     def __call__(self, picture: Tensor) -> Tensor:
         return torch.einsum("ij,jhw->ihw", self.mix, picture)
-
-
-def _picture(image: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
 
 
 def examine(networks: Networks, config: FommConfig, pairs: ExactPairs) -> dict[str, float]:

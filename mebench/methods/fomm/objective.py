@@ -125,7 +125,7 @@ class Objective(nn.Module):
         started = self._started[0]
         if weights.kept and started is not None:
             with torch.no_grad():
-                before = started(batch.template, out["shown"], out["moved"], prior)
+                before = started(out["shown"], out["moved"], prior)
             unit = self.config.model.size / 2
             gap = (out["deformation"] - before.field).norm(dim=-1).mean() * unit
             drift = painted_loss(out["correction"], before.correction)

@@ -113,13 +113,13 @@ class Painter(nn.Module):
         if self.out.bias is not None:
             nn.init.zeros_(self.out.bias)
 
-    def forward(self, template: Tensor, field: Tensor, warped: Tensor, prior: Prior) -> Painting:
+    def forward(self, field: Tensor, warped: Tensor, prior: Prior) -> Painting:
         """Return the refined field and the correction.
 
-        Shapes: template and warped (B, 3, S, S) in 0..1, field (B, S, S, 2), the sampling grid
-        whose ends are pixel centres, that warped one into the other.
+        Shapes: field (B, S, S, 2), a sampling grid whose ends are pixel centres; warped
+        (B, 3, S, S), the template read there, 0..1.
         """
-        size = template.shape[-1]
+        size = warped.shape[-1]
         scale = (_PERCENT * (size - 1) / 2 / prior.unit)[:, None, None, None]
         shift = field - coordinate_grid((size, size), field)
         motion = shift.permute(0, 3, 1, 2) * scale

@@ -72,8 +72,8 @@ def read_weights(path: Path) -> dict[str, Any]:
         raise WeightsError(
             f"{path}: not a readable safetensors file (truncated or another kind); {_ADVICE}"
         ) from error
-    if about.get("kind") != KIND:
-        found = about.get("kind", "none")
+    found = about.get("kind", "none") if isinstance(about, dict) else "none"
+    if found != KIND:
         raise WeightsError(f"{path}: holds kind {found!r}, expected {KIND!r}; {_ADVICE}")
     content: dict[str, Any] = {"configuration": about.get("configuration")}
     for key, value in tensors.items():

@@ -131,7 +131,10 @@ def test_damaged_and_foreign_files_are_one_line(tmp_path):
     other = tmp_path / "other.safetensors"
     from safetensors.torch import save_file
 
-    save_file({"a": torch.zeros(2)}, other)
+    for about in (None, {"mebench": "[1]"}):
+        save_file({"a": torch.zeros(2)}, other, metadata=about)
+        with pytest.raises(WeightsError, match="holds kind 'none'"):
+            read_weights(other)
     with pytest.raises(WeightsError, match="holds kind 'none', expected 'mebench-fomm/1'"):
         read_weights(other)
     method = load_baseline("fomm-prior", preset="shipped")
