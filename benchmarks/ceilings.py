@@ -61,7 +61,8 @@ def without(path: Path, off: tuple[str, ...], cache: Path) -> FommPrior:
     method.load(path)
     method.cache = cache
     if "correction" in off:
-        method.networks.detector.correction.data.zero_()
+        for known in method.networks.detector.parameters():
+            known.data.zero_()
     out = method.networks.generator.painter.out
     # Each of the painter's six outputs has four channels: motion, then appearance.
     for part, channels in (("field", slice(0, 8)), ("appearance", slice(8, 24))):

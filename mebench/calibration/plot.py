@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from mebench.calibration.ladders import LADDERS
 from mebench.calibration.reading import Feeling
+from mebench.io.figures import new_figure
 
 _NORMAL_95 = 1.96
 _COLOURS = 64
@@ -21,12 +22,10 @@ def ladder_figure(found: Sequence[Feeling]) -> bytes:
     Blue where the value is there to feel the ladder, grey elsewhere; the band is 1.96 standard
     errors over clips. Values of one column share their axis.
     """
-    from matplotlib.figure import Figure
-
     keys = list(dict.fromkeys(one.key for one in found))
     ladders = list(dict.fromkeys(one.ladder for one in found))
     cells = {(one.ladder, one.key): one for one in found}
-    figure = Figure(figsize=(1.75 * len(keys), 1.35 * len(ladders)), layout="constrained")
+    figure = new_figure(1.75 * len(keys), 1.35 * len(ladders))
     grid = figure.subplots(len(ladders), len(keys), sharey="col", squeeze=False)
     for row, ladder in enumerate(ladders):
         for column, key in enumerate(keys):

@@ -115,11 +115,10 @@ def _write_calibration(out: Path, found: list[Any], chosen: list[Any]) -> None:
     import csv
 
     from mebench.calibration.plot import ladder_figure
+    from mebench.io.figures import beside_a_result
     from mebench.io.files import atomic_path
 
     out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out / "ladders.png") as path:
-        path.write_bytes(ladder_figure(chosen))
     with (
         atomic_path(out / "ladders.csv") as path,
         path.open("w", newline="", encoding="utf-8") as handle,
@@ -129,3 +128,5 @@ def _write_calibration(out: Path, found: list[Any], chosen: list[Any]) -> None:
         for one in found:
             for level, mean, spread in zip(one.levels, one.curve, one.spread, strict=True):
                 writer.writerow((one.key, one.ladder, level, mean, spread, one.n))
+    with beside_a_result(out / "ladders.png"), atomic_path(out / "ladders.png") as path:
+        path.write_bytes(ladder_figure(chosen))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mebench.errors import DatasetError, did_you_mean
+from mebench.io.figures import new_figure
 from mebench.io.files import atomic_path
 from mebench.preprocess.landmarks import choose_landmarker
 from mebench.preprocess.prepare import prepare_frames
@@ -80,20 +81,13 @@ def _curves(clip: Clip, frames: Frames, landmarker: Landmarker) -> dict[str, NDA
 def _draw(
     clip: Clip, frames: Frames, apex: int, curves: dict[str, NDArray[np.float64]], out: Path
 ) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     numbers = clip.frame_numbers
     change = np.abs(_gray(frames[[0, apex]])[1] - _gray(frames[[0]])[0])
     change = cv2.GaussianBlur(change, (0, 0), 1.2)
     at = np.arange(len(frames))
-    figure, grid = plt.subplot_mosaic(
-        [["onset", "apex", "offset", "change"], ["curves"] * 4],
-        figsize=(13, 6.2),
-        height_ratios=[3, 2],
-        layout="constrained",
+    figure = new_figure(13, 6.2)
+    grid = figure.subplot_mosaic(
+        [["onset", "apex", "offset", "change"], ["curves"] * 4], height_ratios=[3, 2]
     )
     for name, index in (("onset", 0), ("apex", apex), ("offset", len(frames) - 1)):
         grid[name].imshow(frames[index])
@@ -114,4 +108,3 @@ def _draw(
     figure.suptitle(f"{clip.key}   {note.emotion}   AU {note.au_raw or '-'}   {clip.fps:g} fps")
     with atomic_path(out) as temporary:
         figure.savefig(temporary, format="png", dpi=80)
-    plt.close(figure)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebench.errors import UsageError
+from mebench.io.figures import matplotlib, new_figure
 from mebench.io.files import atomic_path
 from mebench.report import escape
 
@@ -81,12 +82,9 @@ def drawing(
     Raises:
         UsageError: for another ending than pdf, svg or png.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     suffix = require_format(path)
-    with matplotlib.rc_context(_LOOK):
-        figure = Figure(figsize=(width, height), layout="constrained" if arrange else None)
+    with matplotlib().rc_context(_LOOK):
+        figure = new_figure(width, height, arrange=arrange)
         yield figure
         with atomic_path(path) as temporary, warnings.catch_warnings():
             # A letter that the font lacks is drawn as a box.

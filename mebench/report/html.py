@@ -17,7 +17,7 @@ from mebench.report.model import Cell, Column, Table
 
 @dataclass(frozen=True)
 class PairView:
-    """One generated clip as the page shows it; pictures as encoded bytes."""
+    """One generated clip as the page shows it; pictures as bytes, empty where there is none."""
 
     key: str
     emotion: str

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from mebench.io.figures import new_figure
+
 Curves = Mapping[str, NDArray[np.floating]]
 
 
@@ -16,10 +18,8 @@ def curve_figure(driving: Curves, generated: Curves, fps: float, most: int = 4) 
 
     Units: curves in % of the inter-ocular distance (IOD); time in ms.
     """
-    from matplotlib.figure import Figure
-
     ranked = sorted(driving, key=lambda name: -float(np.abs(driving[name]).max(initial=0.0)))
-    figure = Figure(figsize=(6.4, 2.4), layout="constrained")
+    figure = new_figure(6.4, 2.4)
     axes = figure.add_subplot()
     for number, name in enumerate(ranked[:most]):
         times = np.arange(len(driving[name])) * 1000.0 / fps

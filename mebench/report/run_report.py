@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mebench.io.figures import beside_a_result
 from mebench.io.files import atomic_path, write_text
 from mebench.report.curves import write_curves
 from mebench.report.formats import render
@@ -100,13 +101,16 @@ def _view(
     }
     columns = tuple(name.replace("driving", "driving apex") for name in still)
     stills = list(still.values())
+    curves = b""
+    with beside_a_result(f"{pair.key}: curves of action units"):
+        curves = curve_figure(_side(found, "driving"), _side(found, "generated"), driving.fps)
     view = PairView(
         key=pair.key,
         emotion=" + ".join(f"AU{unit.au}" for unit in driving.action_units),
         columns=tuple(moving),
         animation=animation(side_by_side(list(moving.values())), driving.fps / _SLOWER),
         stills=png_bytes(contact_sheet([stills], columns, 106)),
-        curves=curve_figure(_side(found, "driving"), _side(found, "generated"), driving.fps),
+        curves=curves,
         values={name: _number(values.get(key)) for key, name in headline.items() if key in values},
     )
     return columns, stills, view

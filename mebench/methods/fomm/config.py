@@ -22,6 +22,8 @@ class ModelConfig(BaselineConfig):
         blend: ``none`` (published), ``gate`` or ``residual``: the output starts from the warped
             template and is corrected through a learned gate; ``painter``: it is corrected by a
             decoder that sees the motion (see `painter`).
+        correction_centres: directions of motion that the correction of tracks knows one by one, an
+            even number (see `correction`); 0 keeps it linear.
         painter_widths: channels of the painter at each scale, the finest first.
         align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
         mask_sigma: above 0, the mask logits start from the distance to each point (grid units).
@@ -35,6 +37,7 @@ class ModelConfig(BaselineConfig):
     num_points: int = Field(default=10, ge=1, le=100)
     jacobians: Literal["learned", "measured", "both", "regions"] = "measured"
     blend: Literal["none", "gate", "residual", "painter"] = "residual"
+    correction_centres: int = Field(default=0, ge=0, multiple_of=2)
     painter_widths: tuple[int, ...] = Field(default=(32, 48, 64, 64), min_length=2)
     align_corners: bool = True
     mask_sigma: float = Field(default=0.1, ge=0.0)
@@ -90,6 +93,7 @@ class SamplingConfig(BaselineConfig):
         amplitude_end: the same once the curriculum is over.
         curriculum: share of the steps after which amplitudes are at their end.
         track_noise: standard deviation put on exact tracks, in eye distances.
+        true_motion: share of exact pairs that are shown as they truly move, not as tracked.
         flip: chance of a mirrored pair, its points re-indexed.
         jitter: most relative change of light and contrast; colour changes by half of it.
         to_gray: chance that a colour pair is shown in grey.
@@ -104,6 +108,7 @@ class SamplingConfig(BaselineConfig):
     amplitude_end: tuple[float, float] = (0.005, 0.04)
     curriculum: float = Field(default=0.6, ge=0.0, le=1.0)
     track_noise: float = Field(default=0.002, ge=0.0)
+    true_motion: float = Field(default=0.0, ge=0.0, le=1.0)
     flip: float = Field(default=0.5, ge=0.0, le=1.0)
     jitter: float = Field(default=0.15, ge=0.0, lt=1.0)
     to_gray: float = Field(default=0.2, ge=0.0, le=1.0)

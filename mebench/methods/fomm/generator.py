@@ -161,7 +161,7 @@ class OcclusionAwareGenerator(nn.Module):
             out["sparse_deformed"] = motion.sparse_deformed
             out["deformation"] = motion.deformation
             if self.blend == "painter":
-                return self._paint(template, prior, out)
+                return {**out, **self.paint(template, motion.deformation, prior)}
             features = self._warp(features, motion.deformation)
             if motion.occlusion_map is not None:
                 out["occlusion_map"] = motion.occlusion_map
@@ -172,21 +172,25 @@ class OcclusionAwareGenerator(nn.Module):
                 out["deformed"] = warped
         return self._decode(features, warped, out)
 
-    def _paint(
-        self, template: Tensor, prior: Prior | None, out: dict[str, Tensor]
+    def paint(
+        self, template: Tensor, deformation: Tensor, prior: Prior | None
     ) -> dict[str, Tensor]:
+        """Return what `forward` does with a painter, from a sampling grid (B, h, w, 2)."""
         if prior is None:
             raise UsageError("the painter needs to know where the face is, got no prior")
         # What the painter learns must not reach back into the motion it is shown.
-        field = full_field(out["deformation"], template, self.align_resize).detach()
+        field = full_field(deformation, template, self.align_resize).detach()
         warped = sharp_warp(template, field, self.align_corners)
         painting = self.painter(field, warped, prior)
-        out["shown"], out["moved"] = field, warped
-        out["deformation"] = painting.field
-        out["correction"] = painting.correction
-        out["deformed"] = sharp_warp(template, painting.field, self.align_corners)
-        out["prediction"] = out["deformed"] + painting.correction
-        return out
+        deformed = sharp_warp(template, painting.field, self.align_corners)
+        return {
+            "shown": field,
+            "moved": warped,
+            "deformation": painting.field,
+            "correction": painting.correction,
+            "deformed": deformed,
+            "prediction": deformed + painting.correction,
+        }
 
     def _warp(self, image: Tensor, deformation: Tensor) -> Tensor:
         size = (image.shape[2], image.shape[3])

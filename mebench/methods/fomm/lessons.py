@@ -14,12 +14,13 @@ from torch.nn import functional
 
 from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
+from mebench.methods.fomm.correction import Correction, unpacked
 from mebench.methods.fomm.fields import warp
 from mebench.methods.fomm.model import to_tensor
 from mebench.methods.fomm.networks import Networks, correction_in
 from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.points import mirror, pick
-from mebench.methods.fomm.rehearsal import from_pairs, unpacked
+from mebench.methods.fomm.rehearsal import from_pairs
 from mebench.methods.fomm.sampling import Batch, flip
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _GRAIN = 0.006
 """Most noise put on a template, standard deviation, full scale being 1."""
 _LUMA = (0.299, 0.587, 0.114)
+_WHOLE = 0.5
+"""Share of the pairs with true motion whose painter is shown all of it, not the points' alone."""
 _PLAIN = SamplingConfig(track_noise=0.0, flip=0.0, jitter=0.0, to_gray=0.0)
 _STEPS = 8
 """Of the fixed-point iteration for a flow's inverse, as in `preprocess.known_flow`."""
@@ -40,12 +43,14 @@ class Lessons:
     Attributes:
         pairs: the pairs.
         tracks: (N, 6K), what the tracker found in each (`rehearsal.features`).
-        correction: (6K, 6K), of the tracker's errors.
+        truth: (N, 6K), how the template's points truly move.
+        correction: of the tracker's errors.
     """
 
     pairs: ExactPairs
     tracks: NDArray[np.float32]
-    correction: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    correction: Correction
 
     def keys(self) -> Sequence[str]:
         """Return the names of the pairs."""
@@ -66,10 +71,10 @@ def _row(lessons: Lessons, index: int, config: FommConfig, rng: np.random.Genera
     sampling = config.train.sampling
     prior = face_prior(pair.landmarks, size)
     unit = float(prior.unit)
-    found = lessons.tracks[index]
-    # Noise comes before the correction, as in a compressed recording.
-    found = found + rng.normal(0, 1, found.shape) * rng.uniform(0, sampling.track_noise)
-    motion, jacobians = unpacked((found + found @ lessons.correction).astype(np.float32))
+    truly = bool(rng.random() < sampling.true_motion)
+    motion, jacobians = unpacked(
+        lessons.truth[index] if truly else _tracked(lessons, index, sampling, rng)
+    )
     start = pick(pair.landmarks, config.points.point_set)
     backward = backward_flow(torch.from_numpy(np.asarray(pair.flow, np.float32)))
     template, clean, answer = to_tensor(np.stack([pair.template, pair.clean, pair.answer]))
@@ -90,10 +95,22 @@ def _row(lessons: Lessons, index: int, config: FommConfig, rng: np.random.Genera
         maps=prior.maps[0],
         unit=prior.unit[0],
         change=change,
+        flow_shown=torch.tensor(truly and rng.random() < _WHOLE),
     )
     if rng.random() < sampling.flip:
         row = flip(row, mirror(config.points.point_set))
     return row
+
+
+def _tracked(
+    lessons: Lessons, index: int, sampling: SamplingConfig, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return the points' motion (6K,) as generation has it."""
+    found = lessons.tracks[index]
+    # Noise comes before the correction, as in a compressed recording.
+    found = found + rng.normal(0, 1, found.shape) * rng.uniform(0, sampling.track_noise)
+    corrected: NDArray[np.float32] = lessons.correction(found[None])[0]
+    return corrected
 
 
 def backward_flow(flow: Tensor) -> Tensor:
@@ -142,7 +159,7 @@ def examine(networks: Networks, config: FommConfig, pairs: ExactPairs) -> dict[s
     correction, over all pairs.
     """
     known = from_pairs(pairs, config.points)
-    lessons = Lessons(pairs, known.found, correction_in(networks))
+    lessons = Lessons(pairs, known.found, known.true, correction_in(networks))
     plain = config.model_copy(
         update={"train": config.train.model_copy(update={"sampling": _PLAIN})}
     )

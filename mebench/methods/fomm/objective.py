@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from mebench.errors import UsageError
 from mebench.methods.fomm.blocks import (
     ImagePyramid,
     Keypoints,
@@ -113,9 +114,7 @@ class Objective(nn.Module):
         """Return the painter's losses; the motion that it is shown stays as it is."""
         weights = self.config.train.losses
         prior = Prior(batch.maps, batch.unit)
-        with torch.no_grad():
-            kp_template, kp_driving = self._points(batch)
-        out = self.generator(batch.template, kp_driving, kp_template, prior=prior)
+        out = self.generator.paint(batch.template, self._field(batch), prior)
         losses = self._field_losses(batch, out["deformation"])
         change = batch.change
         if not change.numel():
@@ -132,6 +131,21 @@ class Objective(nn.Module):
             losses["kept"] = weights.kept * (drift + gap)
         generated = out["deformed"] + out["correction"]
         return Outcome(losses, generated.detach())
+
+    @torch.no_grad()
+    def _field(self, batch: Batch) -> Tensor:
+        """Return the grid that the painter is shown, from a motion network that stays as it is."""
+        network = self.generator.dense_motion_network
+        if network is None:
+            raise UsageError("a painter needs a motion network")
+        kp_template, kp_driving = self._points(batch)
+        network.eval()
+        motion = network(batch.template, kp_driving, kp_template)
+        network.train(self.training)
+        field = full_field(motion.deformation, batch.template, self.config.model.align_corners)
+        size = batch.flow.shape[1]
+        true = coordinate_grid((size, size), field) + batch.flow * (2 / (size - 1))
+        return torch.where(batch.flow_shown[:, None, None, None], true, field)
 
     def _points(self, batch: Batch) -> tuple[Keypoints, Keypoints]:
         pair = self._pair(batch)

@@ -79,12 +79,11 @@ def face_prior(landmarks: Points, size: int) -> Prior:
     Shapes: landmarks (68, 2), pixels of an image of size × size.
     """
     unit = eye_distance(landmarks)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
+    away = np.arange(size, dtype=np.float32) - np.asarray(landmarks, np.float32)[..., None]
+    x, y = np.exp(-(away**2) / np.float32(2 * (_SPREAD * unit) ** 2)).transpose(1, 0, 2)
     maps = np.empty((MAPS, size, size), np.float32)
     for index, part in enumerate(_PARTS):
-        marks = np.asarray(landmarks, np.float32)[list(part), :, None, None]
-        nearest = ((x - marks[:, 0]) ** 2 + (y - marks[:, 1]) ** 2).min(axis=0)
-        maps[index] = np.exp(-nearest / (2 * (_SPREAD * unit) ** 2))
+        maps[index] = (y[part, :, None] * x[part, None, :]).max(axis=0)
     maps[-1] = face_window(landmarks, size, size)
     return Prior(torch.from_numpy(maps)[None], torch.tensor([unit], dtype=torch.float32))
 

@@ -40,6 +40,7 @@ class Batch(NamedTuple):
         unit: (B,) float32, eye distance of the template, pixels.
         change: (B, 3, S, S) float32, what the driving frame shows beyond the template moved by
             `flow`; empty where it is not known.
+        flow_shown: (B,) bool, whether the painter is shown `flow` instead of what is predicted.
     """
 
     template: Tensor
@@ -53,6 +54,7 @@ class Batch(NamedTuple):
     maps: Tensor = torch.zeros(0)
     unit: Tensor = torch.tensor(1.0)
     change: Tensor = torch.zeros(0)
+    flow_shown: Tensor = torch.tensor(False)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""

@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 
 from mebench import spec
 from mebench.environment import process_count
 from mebench.errors import UsageError, WeightsError
+from mebench.io.figures import beside_a_result
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.correction import corrected, fit_correction
 from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, Engine, Job
 from mebench.methods.fomm.lessons import Lessons
 from mebench.methods.fomm.material import Material, prepare
@@ -29,13 +30,7 @@ from mebench.methods.fomm.networks import GivenPoints, Networks, correction_in
 from mebench.methods.fomm.painter import Painter
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.processes import fabric_for, share
-from mebench.methods.fomm.rehearsal import (
-    corrected,
-    fit_correction,
-    from_pairs,
-    lenders_of,
-    rehearse,
-)
+from mebench.methods.fomm.rehearsal import from_pairs, lenders_of, rehearse
 from mebench.methods.fomm.spawned import run_spawned
 from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.training_aids import draw_losses, in_this_process
@@ -155,7 +150,8 @@ class Trainer:
                     run_here(job, fabric, report)
         finally:
             if first:
-                draw_losses(self.workdir, LOSSES, VALIDATION)
+                with beside_a_result(self.workdir / "losses.png"):
+                    draw_losses(self.workdir, LOSSES, VALIDATION)
 
     def _take_result(self) -> None:
         best = self.workdir / BEST
@@ -225,9 +221,15 @@ class Trainer:
         known = from_pairs(pairs, points)
         detector = self.networks.detector
         if new and isinstance(detector, GivenPoints):
-            with torch.no_grad():
-                detector.correction.copy_(torch.from_numpy(fit_correction([known], points)))
-        return Lessons(pairs, known.found, correction_in(self.networks))
+            detector.learn(
+                fit_correction(
+                    [known],
+                    points,
+                    centres=self.config.model.correction_centres,
+                    noise=self.config.train.sampling.track_noise,
+                )
+            )
+        return Lessons(pairs, known.found, known.true, correction_in(self.networks))
 
     def _believed(self, material: Material) -> Material:
         """Return a clip with the tracks that its motion will be generated from."""
@@ -245,9 +247,8 @@ class Trainer:
             for rehearsals in each(made, work, self.jobs):
                 found.append(rehearsals)
                 task.advance()
-        correction = fit_correction(found, self.config.points)
-        with torch.no_grad():
-            detector.correction.copy_(torch.from_numpy(correction))
+        centres = self.config.model.correction_centres
+        detector.learn(fit_correction(found, self.config.points, centres=centres))
 
 
 def run_here(job: Job, fabric: Fabric, report: Any) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from mebench.errors import MebenchError
+from mebench.io.figures import new_figure
 from mebench.io.files import atomic_path
 from mebench.methods.fomm.denormals import without_denormals
 
@@ -88,9 +89,7 @@ class LossLog:
 
 def draw_losses(workdir: Path, losses: str, validation: str) -> None:
     """Draw ``losses.png`` of a finished or interrupted run: every loss over the steps."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = new_figure(8, 4.5)
     axes = figure.subplots()
     for file, style in ((losses, "-"), (validation, "o-")):
         for name, (steps, values) in _columns(workdir / file).items():

@@ -106,6 +106,22 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny, clips, tmp_path):
     assert 1 <= len(named) <= data["train"]["batch"]
 
 
+@pytest.mark.parametrize("crash", [None, 2])
+def test_an_error_of_drawing_costs_no_training_and_hides_no_error(
+    trained, tiny, clips, tmp_path, monkeypatch, caplog, crash
+):
+    def broken(*_):
+        raise RuntimeError("no canvas")
+
+    monkeypatch.setattr("mebench.methods.fomm.training.draw_losses", broken)
+    if crash is None:
+        assert torch.equal(_numbers(_fit(tiny, clips, tmp_path)), _numbers(trained[0]))
+    else:
+        with pytest.raises(CrashError):
+            _fit(tiny, clips, tmp_path, CrashAt(crash))
+    assert "losses.png: was not drawn (no canvas)" in caplog.text
+
+
 @pytest.mark.parametrize("words", ["CUDA out of memory", "can't allocate memory: you tried"])
 def test_out_of_memory_names_the_batch_to_try(tiny, clips, tmp_path, monkeypatch, words):
     def step(*arguments):

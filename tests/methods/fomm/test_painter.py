@@ -16,13 +16,14 @@ from mebench.errors import UsageError
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig
+from mebench.methods.fomm.correction import Correction, features, unpacked
 from mebench.methods.fomm.exact import make_pairs
 from mebench.methods.fomm.lessons import Lessons, backward_flow, draw_lessons, examine
 from mebench.methods.fomm.networks import build
 from mebench.methods.fomm.objective import Objective
 from mebench.methods.fomm.painter import MAPS, Painter, Prior, face_prior, mirrored
 from mebench.methods.fomm.points import MIRROR_68
-from mebench.methods.fomm.rehearsal import features, from_pairs, unpacked
+from mebench.methods.fomm.rehearsal import from_pairs
 from mebench.preprocess.known_flow import grid, sources
 from mebench.types import Face, SilentProgress
 
@@ -33,6 +34,7 @@ SMALL = {
         "blend": "painter",
         "painter_widths": [8, 8],
         "mask_kernel": 3,
+        "correction_centres": 4,
         "motion_width": 4,
         "motion_max": 8,
         "motion_blocks": 2,
@@ -67,7 +69,9 @@ def pairs(tmp_path_factory):
 def told(pairs, config):
     """Lessons whose tracker makes no errors."""
     true = from_pairs(pairs, config.points).true
-    return Lessons(pairs, true, np.zeros((true.shape[1],) * 2, np.float32))
+    size = true.shape[1]
+    none = Correction(*(np.zeros((rows, size), np.float32) for rows in (size, 0, 0)))
+    return Lessons(pairs, true, true, none)
 
 
 def loud(config, seed=0):
@@ -258,14 +262,46 @@ def test_the_painter_learns_and_the_motion_stays(pairs):
         optimiser.zero_grad()
         sum(outcome.losses.values()).backward()
         optimiser.step()
+    assert networks.generator.dense_motion_network.training
     after = examine(networks, config, pairs)
     assert after["appearance_gain"] > 0.05
     assert after["flow_left"] < 0.97 * after["warp_left"]
     grads = [p.grad for p in networks.generator.dense_motion_network.parameters()]
     assert all(grad is None or not grad.any() for grad in grads)
     frozen = networks.generator.dense_motion_network.state_dict()
-    assert all(torch.equal(frozen[k], v) for k, v in before.items() if "running" not in k
-               and "num_batches" not in k)  # fmt: skip
+    assert all(torch.equal(frozen[k], v) for k, v in before.items())
+
+
+def test_true_motion_is_shown_as_often_as_asked(pairs):
+    plain = {"jitter": 0.0, "to_gray": 0.0, "flip": 0.0, "track_noise": 0.0}
+    drawn = {}
+    for share in (0.0, 0.5, 1.0):
+        config = config_of(batch=8, sampling={**plain, "true_motion": share})
+        lessons = told(pairs, config)
+        lost = replace(lessons, tracks=np.zeros_like(lessons.tracks))
+        batch = draw_lessons(lost, config, 0, 1)
+        moved = (batch.driving_points - batch.template_points).abs().amax((1, 2)) > 0
+        assert not (batch.flow_shown & ~moved).any()
+        drawn[share] = (int(moved.sum()), int(batch.flow_shown.sum()))
+    assert drawn[0.0] == (0, 0)
+    assert 0 < drawn[0.5][0] < 8
+    assert drawn[1.0][0] == 8
+    assert 0 < drawn[1.0][1] < 8
+
+
+def test_the_painter_sees_the_true_flow_where_it_is_shown(pairs):
+    config = config_of(batch=2)
+    networks = build(config, 0)
+    lessons = told(pairs, config)
+    batch = draw_lessons(lessons, config, 0, 0)
+    batch = batch._replace(flow_shown=torch.tensor([True, False]))
+    seen = []
+    networks.generator.painter.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    Objective(config, networks)(batch, None, None, False)
+    still = coordinate_grid((SIZE, SIZE), batch.flow)
+    true = still + batch.flow * (2 / (SIZE - 1))
+    assert torch.equal(seen[0][0], true[0])
+    assert not torch.allclose(seen[0][1], true[1], atol=1e-4)
 
 
 def fitted(config, clips, workdir, cache, progress=None):
