@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import re
 import struct
@@ -19,6 +20,8 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from mebench.errors import DatasetError
 from mebench.io.files import atomic_path
+from mebench.io.kinds import HEAD, kind_of
+from mebench.io.samples import eight_bits, sample_bits
 from mebench.types import Frames, Image
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
@@ -31,17 +34,25 @@ DAMAGE_ERRORS = (
     TypeError, AttributeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 """What decoders raise on damaged files, found by feeding them such files."""
+_BLANK = 2
+"""Samples of a blank clip differ by no more than this."""
 _ORIENTATION = 0x0112
+_LOG = logging.getLogger("mebench")
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
 
 
 def read_image(path: Path | str) -> Image:
     """Return an image file as RGB, grey repeated in three channels, turned upright by its EXIF tag.
 
+    Samples of 16 bits have 65535 for white; float samples have 1. Pictures whose samples can't be
+    meant so, such as 12 bits in 16, are refused with the range that was found. Transparent pixels
+    are seen before black.
+
     Shapes: (H, W, 3) uint8.
 
     Raises:
-        DatasetError: for a file that is missing, empty, cut short, too large or no image.
+        DatasetError: for a file that is missing, empty, cut short, too large, no image, or several
+            images in one, and for samples of unknown range.
     """
     path = Path(path)
     if path.is_dir():
@@ -63,11 +74,17 @@ def read_image(path: Path | str) -> Image:
                     raise DatasetError(
                         f"{path}: {width}x{height} pixels; at most {MAX_PIXELS} are read, shrink it"
                     )
-                turned = image.getexif().get(_ORIENTATION, 1) != 1
-                return _rgb(ImageOps.exif_transpose(image) if turned else image)
+                _require_single(path, image)
+                bits = sample_bits(image, data)
+                if image.getexif().get(_ORIENTATION, 1) != 1:
+                    return eight_bits(path, ImageOps.exif_transpose(image), bits, data)
+                return eight_bits(path, image, bits, data)
     except UnidentifiedImageError as error:
+        what = kind_of(data[:HEAD])
         raise DatasetError(
-            f"{path}: not an image (jpg, png, bmp, tif), or its head is damaged; copy it again"
+            f"{path}: {what}"
+            if what
+            else f"{path}: not an image (jpg, png, bmp, tif), or its head is damaged; copy it again"
         ) from error
     except Pil.DecompressionBombError as error:
         raise DatasetError(f"{path}: more than {MAX_PIXELS} pixels; shrink it") from error
@@ -94,8 +111,8 @@ def iter_frames(paths: Sequence[Path]) -> Iterator[Image]:
         yield image
 
 
-def read_frames(paths: Sequence[Path]) -> Frames:
-    """Return the images of a clip as one array.
+def read_frames(paths: Sequence[Path], notes: list[str] | None = None) -> Frames:
+    """Return the images of a clip as one array; what is odd about them is told, or logged.
 
     Shapes: (T, H, W, 3) uint8.
 
@@ -116,7 +133,24 @@ def read_frames(paths: Sequence[Path]) -> Frames:
         frames[index] = image
     if frames is None:
         raise DatasetError("a clip without frames cannot be read; check its folder")
+    tell_blank(paths[0].parent, frames, notes)
     return frames
+
+
+def tell(notes: list[str] | None, message: str) -> None:
+    """Append a remark to `notes`, or log it when nobody collects notes."""
+    if notes is None:
+        _LOG.warning(message)
+    else:
+        notes.append(message)
+
+
+def tell_blank(path: Path, frames: Frames, notes: list[str] | None) -> None:
+    """Tell that a clip shows nothing: all of it black, or of one colour."""
+    least, most = int(frames.min()), int(frames.max())
+    if most - least <= _BLANK:
+        what = "black" if most <= _BLANK else "of one colour"
+        tell(notes, f"{path}: all {len(frames)} frames are {what}")
 
 
 def write_png(path: Path | str, image: NDArray[np.uint8]) -> None:
@@ -206,8 +240,16 @@ def damage(path: Path) -> str | None:
     return None if head.startswith(known) else "not an image"
 
 
-def _rgb(image: Pil.Image) -> Image:
-    if image.mode in {"I;16", "I;16B", "I;16L", "I"}:
-        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+def _require_single(path: Path, image: Pil.Image) -> None:
+    """Refuse a file of several pictures, of which only the first would be read."""
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and image.format in ("WEBP", "TIFF"):
+        size = image.size
+        image.seek(1)
+        alike = image.size == size
+        image.seek(0)
+        if alike:
+            kind = "an animated WebP" if image.format == "WEBP" else "a TIFF"
+            raise DatasetError(
+                f"{path}: {kind} with {count} pictures in one file; save each as a file of its own"
+            )

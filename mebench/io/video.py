@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -14,21 +14,38 @@ from PIL import Image as Pil
 from PIL import ImageSequence
 
 from mebench.errors import DatasetError, UsageError
+from mebench.io.decoding import Film, Tell, film_error, video_of
 from mebench.io.files import atomic_path
-from mebench.io.frames import DAMAGE_ERRORS, MAX_CLIP_BYTES, index_folder, read_frames
+from mebench.io.frames import (
+    DAMAGE_ERRORS,
+    MAX_CLIP_BYTES,
+    index_folder,
+    iter_frames,
+    read_frames,
+    tell_blank,
+)
+from mebench.io.frames import (
+    tell as tell,
+)
 from mebench.types import Frames, Image
 
 DEFAULT_FPS = 200.0
 """Taken for a folder of images whose frame rate nobody states: that of CASME II and SAMM."""
 MAX_FRAMES = 5000
 _HOLD = 10
-_LOG = logging.getLogger("mebench")
+Fit = Callable[[Image], Callable[[Image], Image]]
+"""Looks at the first frame of a clip and says how each of its frames is made smaller."""
 
 
-def read_clip_file(path: Path | str) -> tuple[Frames, float]:
+def read_clip_file(
+    path: Path | str, notes: list[str] | None = None, fit: Fit | None = None
+) -> tuple[Frames, float]:
     """Return the frames and the frames per second of an mp4, avi, mov, mkv, webm or gif file.
 
-    Frames a GIF shows longer than its shortest one are repeated, except a long last hold.
+    Frames are as a player shows them: upright, mirrored where the file says so, in square pixels.
+    Frames that are shown longer than the shortest one are repeated, except a GIF's long last hold.
+    What is odd about the file is told in `notes`, or logged. With `fit` frames are made smaller
+    while they are decoded.
 
     Shapes: (T, H, W, 3) uint8.
 
@@ -40,26 +57,15 @@ def read_clip_file(path: Path | str) -> tuple[Frames, float]:
         raise DatasetError(f"{path}: no such file; give a clip file or a folder of images")
     if path.stat().st_size == 0:
         raise DatasetError(f"{path}: the file is empty (0 bytes); copy it again")
-    return _read_gif(path) if path.suffix.lower() == ".gif" else _read_av(path)
+    read = _read_gif if path.suffix.lower() == ".gif" else _read_av
+    frames, rate = read(path, partial(tell, notes), fit)
+    tell_blank(path, frames, notes)
+    return frames, rate
 
 
 def count_frames(path: Path) -> int:
-    """Return how many frames a clip file holds; counted one by one where its head does not say.
-
-    Raises:
-        DatasetError: for a file that is empty or cannot be opened.
-    """
-    import av
-
-    try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise DatasetError(f"{path}: holds no moving images; give an mp4 or avi")
-            stated = container.streams.video[0].frames
-            return stated or sum(1 for _ in container.decode(video=0))
-    except (av.FFmpegError, ValueError, OSError) as error:
-        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
-        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
+    """Return how many frames a clip file holds, as `clip_facts`."""
+    return clip_facts(path)[0]
 
 
 def clip_facts(path: Path) -> tuple[int, float | None]:
@@ -75,24 +81,28 @@ def clip_facts(path: Path) -> tuple[int, float | None]:
     if path.stat().st_size == 0:
         raise DatasetError(f"{path}: the file is empty (0 bytes); copy it again")
     if path.suffix.lower() == ".gif":
-        frames, stated = _read_gif(path)
+        frames, stated = _read_gif(path, lambda _: None)
         return len(frames), stated
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise DatasetError(f"{path}: holds no moving images; give an mp4, avi or gif")
-            stream = container.streams.video[0]
+            stream = video_of(path, container, lambda _: None)
+            film = Film(path, container, stream)
             # The head of a clip that was cut without encoding it again counts what was cut off.
-            count = sum(1 for part in container.demux(stream) if part.size and not part.is_discard)
-            rate = stream.average_rate or stream.guessed_rate
+            parts = [p for p in container.demux(stream) if p.size and not p.is_discard]
+            times = [p.pts for p in parts if p.pts is not None]
+            unknown = [None] * (len(parts) - len(times))
+            film.times = [*unknown, *(float(time * stream.time_base) for time in sorted(times))]
+            repeats, rate = film.pace()
     except (av.FFmpegError, ValueError, OSError) as error:
-        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
-        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
-    return count, float(rate) if rate else None
+        raise film_error(path, error) from error
+    return sum(repeats), rate
 
 
 def read_driving(
-    path: Path | str, fps: float | None = None, notes: list[str] | None = None
+    path: Path | str,
+    fps: float | None = None,
+    notes: list[str] | None = None,
+    fit: Fit | None = None,
 ) -> tuple[Frames, float]:
     """Return frames and frames per second of a driving clip: a folder of images or a clip file.
 
@@ -107,7 +117,7 @@ def read_driving(
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise UsageError(f"--fps: frames per second must be a positive number, got {fps:g}")
     if not path.is_dir():
-        frames, stated = read_clip_file(path)
+        frames, stated = read_clip_file(path, notes, fit)
         return frames, float(fps or stated)
     images = list(index_folder(path).values())
     if not images:
@@ -116,7 +126,11 @@ def read_driving(
         )
     if fps is None:
         tell(notes, f"{path}: frame rate not stated, {DEFAULT_FPS:g} per second taken; give --fps")
-    return read_frames(images), float(fps or DEFAULT_FPS)
+    if fit is None:
+        return read_frames(images, notes), float(fps or DEFAULT_FPS)
+    frames = _collect(path, iter_frames(images), fit)
+    tell_blank(path, frames, notes)
+    return frames, float(fps or DEFAULT_FPS)
 
 
 def write_mp4(path: Path | str, frames: Frames, fps: float) -> None:
@@ -156,52 +170,48 @@ def _as_yuv(image: Any) -> Any:
         return image.reformat(format="yuv420p")
 
 
-def tell(notes: list[str] | None, message: str) -> None:
-    """Append a remark to `notes`, or log it when nobody collects notes."""
-    if notes is None:
-        _LOG.warning(message)
-    else:
-        notes.append(message)
-
-
-def _read_av(path: Path) -> tuple[Frames, float]:
+def _read_av(path: Path, told: Tell, fit: Fit | None = None) -> tuple[Frames, float]:
     import av
 
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                raise DatasetError(f"{path}: holds no moving images; give an mp4, avi or gif")
-            stream = container.streams.video[0]
-            frames = _collect(path, (_av_image(frame) for frame in container.decode(stream)))
-            rate = stream.average_rate or stream.guessed_rate
+            film = Film(path, container, video_of(path, container, told))
+            frames = _collect(path, film.images(), fit)
+            film.tell(told)
+            repeats, rate = film.pace()
     except (av.FFmpegError, ValueError) as error:
-        reason = " ".join((getattr(error, "strerror", None) or str(error)).split())
-        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
-    return frames, float(rate) if rate else DEFAULT_FPS
+        raise film_error(path, error) from error
+    if sum(repeats) > len(frames):
+        rate = rate or DEFAULT_FPS
+        told(
+            f"{path}: its frames are not evenly spread in time; {len(frames)} are repeated to "
+            f"{sum(repeats)} at {rate:.4g} per second"
+        )
+        frames = _repeated(path, frames, repeats)
+    return frames, rate or DEFAULT_FPS
 
 
-def _av_image(frame: Any) -> Image:
-    image: Image = frame.to_ndarray(format="rgb24")
-    quarter_turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
-
-
-def _read_gif(path: Path) -> tuple[Frames, float]:
+def _read_gif(path: Path, told: Tell, fit: Fit | None = None) -> tuple[Frames, float]:
+    durations: list[int] = []
     try:
         with Pil.open(path, formats=("GIF",)) as gif:
-            durations: list[int] = []
-            frames = _collect(path, _gif_images(gif, durations))
+            frames = _collect(path, _gif_images(gif, durations), fit)
     except DAMAGE_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(f"{path}: cannot be decoded ({reason[:120]}); copy it again") from error
+        raise film_error(path, error) from error
     durations = [duration if duration > 0 else 100 for duration in durations]
     shortest = min(durations)
     repeats = [max(1, round(duration / shortest)) for duration in durations]
     if repeats[-1] >= _HOLD:
         repeats[-1], durations[-1] = 1, median_low(durations)
-    if sum(repeats) > MAX_FRAMES:
-        raise DatasetError(f"{path}: more than {MAX_FRAMES} frames; cut the clip")
-    return np.repeat(frames, repeats, axis=0), 1000.0 * sum(repeats) / sum(durations)
+    return _repeated(path, frames, repeats), 1000.0 * sum(repeats) / sum(durations)
+
+
+def _repeated(path: Path, frames: Frames, repeats: list[int]) -> Frames:
+    if sum(repeats) > MAX_FRAMES or sum(repeats) * frames[0].nbytes > MAX_CLIP_BYTES:
+        raise DatasetError(
+            f"{path}: more than {MAX_FRAMES} frames once they are even; cut the clip"
+        )
+    return np.repeat(frames, repeats, axis=0)
 
 
 def _gif_images(gif: Pil.Image, durations: list[int]) -> Iterator[Image]:
@@ -210,17 +220,31 @@ def _gif_images(gif: Pil.Image, durations: list[int]) -> Iterator[Image]:
         yield np.array(image.convert("RGB"), dtype=np.uint8)
 
 
-def _collect(path: Path, images: Iterator[Image]) -> Frames:
+def _collect(path: Path, images: Iterator[Image], fit: Fit | None = None) -> Frames:
     kept: list[Image] = []
+    size: tuple[int, ...] | None = None
+    fitted: Callable[[Image], Image] | None = None
     for image in images:
-        kept.append(image)
-        if len(kept) > MAX_FRAMES or len(kept) * image.nbytes > MAX_CLIP_BYTES:
+        if size is None:
+            size = image.shape
+            fitted = None if fit is None else fit(image)
+        if image.shape != size:
+            raise DatasetError(f"{path}: frame {len(kept)} has another size than frame 0")
+        kept.append(image if fitted is None else fitted(image))
+        if len(kept) > MAX_FRAMES or len(kept) * kept[0].nbytes > MAX_CLIP_BYTES:
             raise DatasetError(
                 f"{path}: longer than {MAX_FRAMES} frames or {MAX_CLIP_BYTES >> 30} GiB decoded; "
                 "cut the clip to one micro-expression"
             )
-        if image.shape != kept[0].shape:
-            raise DatasetError(f"{path}: frame {len(kept) - 1} has another size than frame 0")
     if not kept:
         raise DatasetError(f"{path}: holds no frames that can be decoded; copy it again")
-    return np.stack(kept)
+    return _stacked(kept)
+
+
+def _stacked(kept: list[Image]) -> Frames:
+    """Return the images as one array, each let go once it is copied."""
+    frames = np.empty((len(kept), *kept[0].shape), np.uint8)
+    kept.reverse()
+    for index in range(len(frames)):
+        frames[index] = kept.pop()
+    return frames
