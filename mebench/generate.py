@@ -27,6 +27,7 @@ from mebench.preprocess.prepare import prepare_frames, prepare_image
 from mebench.report.sheets import contact_sheet, difference
 from mebench.types import Face, FaceClip, Frames, Image, Pair, Points
 
+DRIVING_FACE = "--driving-face"
 _FAMILIES = ("action_units", "identity")
 _KEYS = ("au_consistency", "motion_similarity", "au_amplitude", "identity_distance")
 
@@ -71,19 +72,22 @@ def animate(
         UsageError: for a driving clip of one frame.
     """
     notes: list[str] = []
+    of_clip: list[str] = []
     clip, rate = read_driving(driving, fps, notes)
     if len(clip) < 2:
         raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
     if not template.exists():
         raise DatasetError(f"{template}: no such file; give a photo")
     photo = read_image(template)
-    with _face_of(template, "take a photo that shows one whole face from the front"):
+    with _face_of(template, "--face", "take a photo that shows one whole face from the front"):
         points = template_landmarks.points(template.name, photo, notes)
         face = _drawn_on(template, photo, points, size, crop, notes)
-    with _face_of(driving, "take a clip whose first frame shows one whole face from the front"):
+    whole = "take a clip whose first frame shows one whole face from the front"
+    with _face_of(driving, DRIVING_FACE, whole):
         face_clip = prepare_frames(
-            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=notes, crop=crop
+            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=of_clip, crop=crop
         )
+    notes += [note.replace("--face", DRIVING_FACE) for note in of_clip]
     return Generated(baseline.generate(face, face_clip), face, face_clip, notes=tuple(notes))
 
 
@@ -99,7 +103,7 @@ def _drawn_on(
 
 
 @contextmanager
-def _face_of(path: Path, advice: str) -> Iterator[None]:
+def _face_of(path: Path, option: str, advice: str) -> Iterator[None]:
     """Name the whole path, and what helps here, where preparation finds no face."""
     try:
         yield
@@ -108,7 +112,7 @@ def _face_of(path: Path, advice: str) -> Iterator[None]:
         if "face" not in what:
             raise
         if "asked for" in what:
-            advice = "give another --face, or leave it out"
+            advice = f"give another {option}, or leave it out"
         raise DatasetError(f"{path}: {what}; {advice}") from error
 
 

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 )
 @crop_option
 @click.option("--fps", type=float, help="Frame rate of a driving folder.")
-@click.option("--face", type=click.IntRange(min=0), help="Take the N-th face of the photo.")
+@click.option(
+    "--face", type=click.IntRange(min=0), help="Which face of the photo, 0 is the leftmost."
+)
+@click.option(
+    "--driving-face",
+    type=click.IntRange(min=0),
+    help="Which face of the driving clip's first frame, 0 is the leftmost.",
+)
 @click.option(
     "--landmarks",
     type=Choice(["dlib", "fan", "fan-dlib"]),
@@ -52,6 +59,7 @@ def generate(
     crop: Any,
     fps: float | None,
     face: int | None,
+    driving_face: int | None,
     landmarks: str,
     device: str | None,
 ) -> None:
@@ -80,7 +88,7 @@ def generate(
         template,
         driving,
         template_landmarks=finder(landmarks, face),
-        driving_landmarks=finder(landmarks),
+        driving_landmarks=finder(landmarks, driving_face),
         size=size,
         fps=fps,
         crop=crop,

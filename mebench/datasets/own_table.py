@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from mebench.errors import DatasetError
 from mebench.facs.codes import cell_text
+from mebench.io.tables import as_number, read_cells
 
 COLUMNS = ("clip", "subject", "fps", "onset", "apex", "offset", "aus", "emotion")
 _ALIKE = {"au": "aus", "actionunits": "aus"}
@@ -78,13 +77,9 @@ def _lines(path: Path) -> list[list[str]]:
         data = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); copy it again") from error
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        text = data.decode("utf-16" if wide else "utf-8-sig")
-        header = next((line for line in text.splitlines() if line.strip()), "")
-        sign = max(",;\t", key=header.count)
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=sign))
-    except (UnicodeDecodeError, csv.Error) as error:
+        return read_cells(data)
+    except ValueError as error:
         raise DatasetError(
             f"{path}: not a CSV in UTF-8; save it as 'CSV UTF-8', in Excel or elsewhere"
         ) from error
@@ -145,7 +140,7 @@ def _rate(where: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        rate = float(text.replace(",", "."))
+        rate = as_number(text)
     except ValueError:
         rate = math.nan
     if not 0 < rate <= _FASTEST:

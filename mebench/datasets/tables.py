@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 import warnings
@@ -15,6 +14,8 @@ from typing import Any
 from mebench.errors import DatasetError
 from mebench.facs.codes import cell_text
 from mebench.io.frames import DAMAGE_ERRORS
+from mebench.io.kinds import HEAD, kind_of
+from mebench.io.tables import read_cells
 
 COLUMNS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"subject", "sub", "subid"}),
@@ -62,7 +63,8 @@ class Row:
     def whole(self, column: str) -> int | None:
         """Return a cell as a whole number, or None when it is empty or something else."""
         text = self.text(column)
-        return int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
+        found = re.fullmatch(r"(-?[0-9]{1,12})(?:[.,]0*)?", text)
+        return int(found.group(1)) if found else None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,9 @@ def read_sheets(path: Path) -> list[Sheet]:
         raise _unreadable(path, type(error).__name__) from error
     if not data.strip():
         raise _unreadable(path, "empty")
+    what = kind_of(data[:HEAD])
+    if what is not None:
+        raise DatasetError(f"{path}: {what}")
     return [Sheet("", _csv(path, data))]
 
 
@@ -188,13 +193,38 @@ def _xlsx(path: Path, data: bytes) -> list[Sheet]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book: Any = openpyxl.load_workbook(io.BytesIO(data), data_only=True)
-        sheets = [Sheet(s.title, list(s.iter_rows(values_only=True))) for s in book.worksheets]
+        sheets = [
+            Sheet(
+                one.title,
+                _merged(
+                    list(one.iter_rows(values_only=True)),
+                    [
+                        (m.min_row - 1, m.max_row, m.min_col - 1, m.max_col)
+                        for m in one.merged_cells.ranges
+                    ],
+                ),
+            )
+            for one in book.worksheets
+        ]
         formulas = any(b"<f" in part for part in _sheet_parts(data))
         if formulas:
             written: Any = openpyxl.load_workbook(io.BytesIO(data))
             for sheet, stored in zip(written.worksheets, sheets, strict=True):
                 _refuse_lost_formulas(path, sheet, stored.rows)
     return sheets
+
+
+def _merged(rows: list[Cells], merged: Sequence[tuple[int, int, int, int]]) -> list[Cells]:
+    """Return rows in which every row of cells merged downwards holds their value.
+
+    `merged`: first row, row after the last, and the columns alike, from 0.
+    """
+    for top, end, left, right in merged:
+        for row in range(top + 1, min(end, len(rows))):
+            cells = list(rows[row])
+            cells[left:right] = rows[top][left:right]
+            rows[row] = tuple(cells)
+    return rows
 
 
 def _sheet_parts(data: bytes) -> Iterator[bytes]:
@@ -219,7 +249,7 @@ def _xls(data: bytes) -> list[Sheet]:
     import xlrd  # type: ignore[import-untyped]
 
     try:
-        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
+        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True)
     except xlrd.XLRDError as error:
         raise ValueError(str(error)) from error
     sheets = []
@@ -227,21 +257,15 @@ def _xls(data: bytes) -> list[Sheet]:
         lines = [
             tuple(v if v != "" else None for v in sheet.row_values(r)) for r in range(sheet.nrows)
         ]
-        sheets.append(Sheet(sheet.name, lines))
+        sheets.append(Sheet(sheet.name, _merged(lines, sheet.merged_cells)))
     return sheets
 
 
 def _csv(path: Path, data: bytes) -> list[Cells]:
-    for encoding in (
-        ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
-    ):
-        try:
-            text = data.decode(encoding)
-            sign = max(",;\t", key=text[:4000].count)
-            return [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=sign)]
-        except (UnicodeDecodeError, csv.Error):
-            continue
-    raise _unreadable(path, "neither xlsx, xls nor CSV text")
+    try:
+        return [tuple(row) for row in read_cells(data, ("utf-8-sig", "gb18030"))]
+    except ValueError as error:
+        raise _unreadable(path, "neither xlsx, xls nor CSV text") from error
 
 
 def _unreadable(path: Path, why: str) -> DatasetError:

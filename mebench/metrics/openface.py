@@ -7,16 +7,18 @@ clips of each method, and keep its CSV files as ``FOLDER/driving/<driving>.csv``
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mebench.errors import SubmissionError, UsageError
+from mebench.io.tables import as_number, read_cells
 from mebench.metrics.base import Case
 from mebench.metrics.regional import LENGTH_SLACK
 from mebench.metrics.unit_curves import (
@@ -28,6 +30,13 @@ from mebench.metrics.unit_curves import (
     unit_pair,
 )
 
+Seen = NDArray[np.bool_]
+_ABOUT = ("frame", "face_id", "confidence", "success")
+_SURE = 0.5
+"""Least confidence of a frame that counts as seen."""
+_LONGEST = 100_000
+_LOG = logging.getLogger("mebench")
+
 
 def read_openface(path: Path) -> tuple[Array, tuple[int, ...]]:
     """Return the AU intensities (T, K) above those of the first frame, and the FACS numbers.
@@ -38,25 +47,63 @@ def read_openface(path: Path) -> tuple[Array, tuple[int, ...]]:
         SubmissionError: when the file is missing, no OpenFace CSV, or lost the face too often.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            rows = [{k.strip(): v for k, v in row.items() if k} for row in csv.DictReader(handle)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        head, *lines = read_cells(path.read_bytes()) or [[]]
+    except (OSError, ValueError) as error:
         raise SubmissionError(
             f"{path}: cannot be read ({type(error).__name__}); run OpenFace on this clip"
         ) from error
-    names = [k for k in (rows[0] if rows else {}) if k.startswith("AU") and k.endswith("_r")]
+    places = {cell.strip(): place for place, cell in enumerate(head)}
+    names = [name for name in places if name.startswith("AU") and name.endswith("_r")]
     if not names:
         raise SubmissionError(f"{path}: expected columns AU01_r, AU02_r, ..., got none; use -aus")
     try:
-        table = np.array([[float(row[name]) for name in names] for row in rows])
-        seen = np.array([float(row.get("success", 1)) > 0 for row in rows])
         units = tuple(int(name[2:-2]) for name in names)
-    except (TypeError, ValueError) as error:
+        columns = {
+            name: np.array([as_number(line[place]) for line in lines if any(line)])
+            for name, place in places.items()
+            if name in (*names, *_ABOUT)
+        }
+        table = np.column_stack([columns[name] for name in names])
+    except (IndexError, ValueError) as error:
         raise SubmissionError(f"{path}: not a table of numbers; run OpenFace again") from error
     try:
-        return above_onset(table, seen, str(path)), units
+        return above_onset(*_placed(path, table, columns), str(path)), units
     except ValueError as error:
         raise SubmissionError(str(error)) from error
+
+
+def _placed(path: Path, table: Array, columns: Mapping[str, Array]) -> tuple[Array, Seen]:
+    """Return the rows (T, K) at the frames that they name, and where the face was seen.
+
+    Of several faces the one that is seen longest is taken. The first frame is 0 or 1: that is
+    found from the table.
+    """
+    count = len(table)
+    seen = columns.get("success", np.ones(count)) > 0
+    seen &= columns.get("confidence", np.ones(count)) >= _SURE
+    faces = columns.get("face_id", np.zeros(count))
+    kept, others = np.ones(count, bool), np.unique(faces)
+    if len(others) > 1:
+        face = max(others, key=lambda one: int((seen & (faces == one)).sum()))
+        kept = faces == face
+        _LOG.warning("%s: %d faces; face_id %g is taken", path, len(others), face)
+    frames = columns.get("frame", np.arange(count, dtype=np.float64))
+    if not (np.isfinite(frames).all() and (frames == np.floor(frames)).all()):
+        raise ValueError(f"{path}: column frame holds no whole numbers; run OpenFace again")
+    at = frames.astype(np.int64) - (0 if (frames == 0).any() else 1 if "frame" in columns else 0)
+    if len(at) and (at.min() < 0 or at.max() >= _LONGEST):
+        raise ValueError(f"{path}: column frame goes from {frames.min():g} to {frames.max():g}")
+    length = int(at.max(initial=-1)) + 1
+    at = at[kept]
+    if len(np.unique(at)) < len(at):
+        raise ValueError(f"{path}: a frame stands twice for one face; run OpenFace again")
+    placed, found = np.full((length, table.shape[1]), np.nan), np.zeros(length, bool)
+    placed[at], found[at] = table[kept], seen[kept]
+    lost = int((~found).sum())
+    if lost:
+        told = "%s: the face was lost in %d of %d frames; filled from their neighbours"
+        _LOG.warning(told, path, lost, length)
+    return placed, found
 
 
 class OpenFaceConsistency(UnitConsistency):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from mebench.errors import UsageError
 from mebench.io.files import write_text
+from mebench.io.tables import read_cells
 from mebench.types import Pair
 
 COLUMNS = ("source", "template", "driving")
@@ -28,15 +30,14 @@ def read_mapping(path: Path) -> dict[str, Pair | None]:
         UsageError: for a file that cannot be read or a row that does not fit.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
         if path.suffix.lower() in {".yaml", ".yml"}:
-            rows: Any = yaml.safe_load(text)
+            rows: Any = yaml.safe_load(data.decode("utf-8-sig"))
         else:
-            # Spreadsheets of many countries save CSV with semicolons.
-            head = text.partition("\n")[0]
-            mark = ";" if ";" in head and "," not in head else ","
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=mark))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, csv.Error) as error:
+            head, *lines = read_cells(data) or [[]]
+            named = [cell.strip() for cell in head]
+            rows = [dict(zip_longest(named, line, fillvalue="")) for line in lines if any(line)]
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"{path}: cannot be read as CSV or YAML; {_WANTED}") from error
     found: dict[str, Pair | None] = {}
     if not isinstance(rows, list):

@@ -42,3 +42,28 @@ def test_a_baseline_without_weights_asks_for_a_checkpoint(still, tmp_path, capsy
     assert "'mraa' needs --checkpoint FILE" in told
     assert "no weights of 'mraa' come with mebench" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_of_two_faces_in_a_clip_the_other_can_be_asked_for(tmp_path, capsys):
+    folder = tmp_path / "two"
+    face = read_image(FACE)
+    for index in range(3):
+        second = np.roll(face[:, ::-1], index, axis=0)
+        write_png(folder / f"{index:05d}.png", np.hstack([face, second]))
+    assert generate("linear-warp", folder, tmp_path / "out") == 0
+    told = capsys.readouterr().err
+    assert "2 faces, number" in told
+    assert told.count("--driving-face") == 1
+    assert " --face" not in told
+    made = []
+    for number in ("0", "1"):
+        out = tmp_path / number
+        assert generate("linear-warp", folder, out, "--driving-face", number) == 0
+        assert "faces, number" not in capsys.readouterr().err
+        made.append(np.stack([read_image(path) for path in sorted(out.rglob("0*.png"))]))
+    assert (
+        np.abs(made[0].astype(int) - made[0][0]).max()
+        < np.abs(made[1].astype(int) - made[1][0]).max()
+    )
+    assert generate("linear-warp", folder, tmp_path / "none", "--driving-face", "7") == 4
+    assert "give another --driving-face, or leave it out" in capsys.readouterr().err

@@ -94,9 +94,29 @@ def shouted_header(sheet: openpyxl.worksheet.worksheet.Worksheet) -> None:
         cell.value = cell.value and f" {str(cell.value).upper()} "
 
 
+def merged_subjects(sheet: openpyxl.worksheet.worksheet.Worksheet) -> None:
+    """Cells of one person merged by hand: all but the first lose what they held."""
+    start = 2
+    for row in range(3, sheet.max_row + 2):
+        if row > sheet.max_row or sheet.cell(row, 1).value != sheet.cell(start, 1).value:
+            if row - start > 1:
+                sheet.merge_cells(start_row=start, end_row=row - 1, start_column=1, end_column=1)
+            start = row
+    assert sheet.merged_cells.ranges
+
+
+def decimal_frames(sheet: openpyxl.worksheet.worksheet.Worksheet) -> None:
+    for row in sheet.iter_rows(min_row=2, min_col=4, max_col=6):
+        for cell in row:
+            if isinstance(cell.value, int):
+                cell.value = f"{cell.value},0"
+
+
 @pytest.mark.parametrize(
     ("table", "quirk"),
     [
+        (CASME2, merged_subjects),
+        (CASME2, decimal_frames),
         (CASME2, without_spacers),
         (CASME2, subjects_as_numbers),
         (CASME2, blank_rows),

@@ -123,3 +123,59 @@ def test_other_files_are_another_measurement(tmp_path):
     assert OpenFaceConsistency(tmp_path).weights == before
     write(tmp_path / "driving/clip.csv", smile(0.5))
     assert OpenFaceConsistency(tmp_path).weights != before
+
+
+def table(path: Path, rows: list[tuple], sign: str = ", ", comma: bool = False) -> Path:
+    """Rows of (frame, face_id, confidence, success, AU12_r)."""
+    head = ("frame", "face_id", "confidence", "success", "AU12_r")
+    lines = [sign.join(str(cell) for cell in row) for row in [head, *rows]]
+    text = "\n".join(lines) + "\n"
+    path.write_text(text.replace(".", ",") if comma else text, encoding="utf-8")
+    return path
+
+
+def peaked(frames: range, start: int = 1) -> list[tuple]:
+    return [(t + start, 0, 0.98, 1, round(float(np.exp(-((t - 20) ** 2) / 20)), 3)) for t in frames]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("comma", [False, True])
+def test_rows_stand_at_the_frames_they_name(tmp_path, caplog, start, comma):
+    rows = [row for row in peaked(range(40), start) if row[0] - start not in (5, 6, 19)]
+    found, units = read_openface(table(tmp_path / "a.csv", rows, ";" if comma else ", ", comma))
+    assert units == (12,)
+    assert len(found) == 40
+    assert int(found[:, 0].argmax()) == 20
+    assert "the face was lost in 3 of 40 frames" in caplog.text
+
+
+def test_of_several_faces_the_longest_is_taken_and_told(tmp_path, caplog):
+    other = [(t, 1, 0.9, 1, 5.0) for t in range(1, 12)]
+    rows = sorted([*peaked(range(40)), *other])
+    found, _ = read_openface(table(tmp_path / "a.csv", rows))
+    assert found.max() < 2
+    assert int(found[:, 0].argmax()) == 20
+    assert "2 faces; face_id 0 is taken" in caplog.text
+
+
+@pytest.mark.parametrize("bad", [(0.98, 0), (0.2, 1)])
+def test_frames_of_no_success_or_little_confidence_are_filled(tmp_path, bad):
+    rows = [
+        (t, f, *bad, 5.0) if t == 30 else (t, f, c, s, a) for t, f, c, s, a in peaked(range(40))
+    ]
+    found, _ = read_openface(table(tmp_path / "a.csv", rows))
+    assert found.max() < 1.1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([(1, 0, 0.9, 1, 0.0), (1, 0, 0.9, 1, 0.1)], "a frame stands twice"),
+        ([(1.5, 0, 0.9, 1, 0.0)], "holds no whole numbers"),
+        ([(-3, 0, 0.9, 1, 0.0), (10**9, 0, 0.9, 1, 0.0)], "column frame goes from -3"),
+        ([(t, 0, 0.9, 1, 0.0) for t in (1, 2, 30)], "lost in 27 of 30 frames"),
+    ],
+)
+def test_rows_that_cannot_be_placed_are_refused(tmp_path, rows, words):
+    with pytest.raises(SubmissionError, match=words):
+        read_openface(table(tmp_path / "a.csv", rows))
