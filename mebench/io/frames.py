@@ -10,6 +10,7 @@ import re
 import struct
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -38,6 +39,10 @@ _BLANK = 2
 """Samples of a blank clip differ by no more than this."""
 _ORIENTATION = 0x0112
 _LOG = logging.getLogger("mebench")
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
+"""How JPEG and PNG files begin, and end."""
+_TAIL = 64
+_KNOWN = (b"II*\x00", b"MM\x00*", b"RIFF", b"P5", b"P6", b"GIF8")
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
 
 
@@ -45,8 +50,8 @@ def read_image(path: Path | str) -> Image:
     """Return an image file as RGB, grey repeated in three channels, turned upright by its EXIF tag.
 
     Samples of 16 bits have 65535 for white; float samples have 1. Pictures whose samples can't be
-    meant so, such as 12 bits in 16, are refused with the range that was found. Transparent pixels
-    are seen before black.
+    meant so, such as 12 bits in 16, are refused with the range that was found. Wholly transparent
+    pixels are black.
 
     Shapes: (H, W, 3) uint8.
 
@@ -189,55 +194,108 @@ def frame_number(name: str) -> int | None:
 
 
 def index_folder(folder: Path) -> dict[int, Path]:
-    """Return ``{frame number: path}`` of the images in a folder, ascending.
+    """Return ``{frame number: path}`` of the images in a folder, ascending; see `frame_numbers`.
 
     Raises:
         DatasetError: when the folder cannot be listed or two files have one number.
     """
-    found: dict[int, Path] = {}
     try:
-        names = sorted(entry.name for entry in os.scandir(folder))
+        listed = sorted(entry.name for entry in os.scandir(folder))
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be listed ({error.strerror})") from error
-    for name in names:
-        if name.startswith(".") or os.path.splitext(name)[1].lower() not in EXTENSIONS:
-            continue
-        number = frame_number(name)
-        if number is None:
-            continue
+    names = [name for name in listed if is_image_name(name) and frame_number(name) is not None]
+    found: dict[int, Path] = {}
+    for name, number in zip(names, frame_numbers(names), strict=True):
         if number in found:
             raise DatasetError(
-                f"{folder}: '{found[number].name}' and '{name}' both are frame {number}; "
-                "remove one of them"
+                f"{folder}: '{found[number].name}' and '{name}' both are frame {number}; a folder "
+                "holds one picture a frame: move the others, such as a second face's, elsewhere"
             )
         found[number] = folder / name
     return dict(sorted(found.items()))
 
 
-def damage(path: Path) -> str | None:
-    """Return why a file is surely damaged, judged by its size, head and tail, or None.
+def is_image_name(name: str) -> bool:
+    """Return whether a file's name is an image's, and no hidden file's."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS
 
-    Cheap: nothing is decoded, so pixels damaged inside the file are not noticed.
+
+def frame_numbers(names: Sequence[str]) -> list[int]:
+    """Return the frame's number in each name of a folder; each name holds digits.
+
+    The run of digits that counts is one that no two names share. Where several are so, it is the
+    last that sorts the names as the most even one does: a score or a size is none.
+
+    >>> frame_numbers(["f_0001_0.93_128.png", "f_0002_0.91_128.png", "f_0003_0.97_128.png"])
+    [1, 2, 3]
+    >>> frame_numbers(["006_05562.jpg", "006_05563.jpg"])
+    [5562, 5563]
+    """
+    last = [number for number in map(frame_number, names) if number is not None]
+    if len(names) < 2:
+        return last
+    columns = [column for column in _columns(names) if len(set(column)) == len(column)]
+    if not columns:
+        return last
+    most = max(columns, key=_evenness)
+    order = np.argsort(most)
+    return [column for column in columns if (np.diff(np.array(column)[order]) > 0).all()][-1]
+
+
+def _columns(names: Sequence[str]) -> list[list[int]]:
+    """Return the runs of digits that stand behind, or before, the same text in every name."""
+    parts = [re.split(r"([0-9]+)", os.path.splitext(name)[0]) for name in names]
+    fewest = min(map(len, parts)) // 2
+    found = []
+    for k in range(fewest):
+        if len({tuple(part[: 2 * k + 1 : 2]) for part in parts}) == 1:
+            found.append([int(part[2 * k + 1]) for part in parts])
+    for k in range(fewest, 0, -1):
+        if len({tuple(part[-2 * k + 1 :: 2]) for part in parts}) == 1:
+            column = [int(part[-2 * k]) for part in parts]
+            found += [column] if column not in found else []
+    if not found:
+        found = [[int(part[-2]) for part in parts]]
+    return found
+
+
+def _evenness(column: Sequence[int]) -> float:
+    """Return the share of the steps of a column that are of its commonest size."""
+    steps = Counter(np.diff(np.sort(column)).tolist())
+    return max(steps.values()) / (len(column) - 1)
+
+
+def damage(path: Path) -> str | None:
+    """Return why a file is surely damaged, or None.
+
+    Cheap: size, head and tail are looked at, so pixels damaged inside a file are not noticed. Only
+    a JPEG or PNG that does not end as it should is decoded: programs write behind the end.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as handle:
-            head = handle.read(16)
-            handle.seek(max(0, size - 64))
+            head = handle.read(HEAD)
+            handle.seek(max(0, size - _TAIL))
             tail = handle.read()
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if size == 0:
         return "empty (0 bytes)"
-    if head.startswith(b"\xff\xd8"):
-        return None if b"\xff\xd9" in tail else "cut short (no end marker)"
-    if head.startswith(b"\x89PNG"):
-        return None if b"IEND" in tail else "cut short (no end marker)"
+    ends = next((end for start, end in _ENDS.items() if head.startswith(start)), None)
+    if ends is not None:
+        return None if ends in tail or _decodes(path) else "cut short (no end marker)"
     if head.startswith(b"BM"):
         stated = int.from_bytes(head[2:6], "little")
         return f"cut short ({size} of {stated} bytes)" if size < stated else None
-    known = (b"II*\x00", b"MM\x00*", b"RIFF", b"P5", b"P6", b"GIF8")
-    return None if head.startswith(known) else "not an image"
+    return None if head.startswith(_KNOWN) else kind_of(head) or "not an image"
+
+
+def _decodes(path: Path) -> bool:
+    try:
+        read_image(path)
+    except DatasetError:
+        return False
+    return True
 
 
 def _require_single(path: Path, image: Pil.Image) -> None:

@@ -24,7 +24,8 @@ _SEE_THROUGH = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 def eight_bits(path: Path, image: Pil.Image, bits: int, data: bytes) -> Image:
     """Return an opened, upright picture as RGB.
 
-    16 bits: the upper eight count. Float: 1 is white. Transparent pixels: seen before black.
+    16 bits: the upper eight count. Float: 1 is white. Pixels that are not seen at all are black;
+    the colours of those that are seen in part count as they stand there.
 
     Shapes: (H, W, 3) uint8; `bits` as `sample_bits` says, `data` are the bytes of the file.
 
@@ -43,9 +44,8 @@ def eight_bits(path: Path, image: Pil.Image, bits: int, data: bytes) -> Image:
     if bits == _SIXTEEN:
         return _deep_colour(path, data, image)
     if mode in _SEE_THROUGH or "transparency" in image.info:
-        seen = image.convert("RGBA")
-        behind = Pil.new("RGBA", seen.size, (0, 0, 0, 255))
-        return np.array(Pil.alpha_composite(behind, seen).convert("RGB"), dtype=np.uint8)
+        seen = np.array(image.convert("RGBA"), dtype=np.uint8)
+        return np.where(seen[..., 3:] == 0, np.uint8(0), seen[..., :3])
     return np.array(image if mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def plan(source: Path, requirement: Requirement, mapping: Mapping[str, Pair | No
         UsageError: for a place that does not exist, or a mapping that does not fit it.
     """
     held = {one.name: one for one in find_held(source)}
+    mapping = _as_on_disk(mapping, held)
     _check_mapping(mapping, held, requirement, source.name)
     matcher = Matcher(requirement.n_frames)
     taken = []
@@ -141,6 +143,16 @@ def plan(source: Path, requirement: Requirement, mapping: Mapping[str, Pair | No
     _leave_others(taken, held, mapping)
     named = {one.output for one in taken} | {key for one in taken for key in one.candidates}
     return Conversion(taken, [pair.key for pair in requirement.n_frames if pair.key not in named])
+
+
+def _as_on_disk(mapping: Mapping[str, Pair | None], held: Iterable[str]) -> dict[str, Pair | None]:
+    """Return a mapping by the names on this disk: others write back-slashes, or join accents."""
+
+    def alike(name: str) -> str:
+        return unicodedata.normalize("NFC", name.replace("\\", "/"))
+
+    known = {alike(name): name for name in held}
+    return {known.get(alike(name), name): pair for name, pair in mapping.items()}
 
 
 def _check_mapping(

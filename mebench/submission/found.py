@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mebench.errors import UsageError
+from mebench.io.clutter import left_by
 from mebench.io.frames import EXTENSIONS
 from mebench.submission.source import MAX_ENTRIES
 
 CLIP_FILES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif"})
-_LEFT_BY_SYSTEMS = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Held:
 def find_held(source: Path) -> list[Held]:
     """Return the clip files and the folders of images in `source`, below it, by name.
 
+    Links are followed, each place once.
+
     Images that lie in `source` itself belong to no clip.
 
     Raises:
@@ -43,14 +45,19 @@ def find_held(source: Path) -> list[Held]:
     if not source.is_dir():
         raise UsageError(f"{source}: no such folder; give the folder that holds your clips")
     found = []
-    for count, (place, folders, files) in enumerate(os.walk(source)):
+    seen: set[str] = set()
+    for count, (place, folders, files) in enumerate(os.walk(source, followlinks=True)):
+        # A link leads to clips that lie elsewhere; one that leads back up has no end.
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         if count > MAX_ENTRIES:
             raise UsageError(
                 f"{source}: more than {MAX_ENTRIES} folders; give the one of your clips"
             )
-        folders[:] = sorted(
-            name for name in folders if name[:1] != "." and name not in _LEFT_BY_SYSTEMS
-        )
+        folders[:] = sorted(name for name in folders if name[:1] != "." and left_by(name) is None)
         below = Path(place).relative_to(source)
         kinds = {name: os.path.splitext(name)[1].lower() for name in files if name[:1] != "."}
         found += [Held((below / name).as_posix()) for name in kinds if kinds[name] in CLIP_FILES]

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from mebench.errors import SubmissionError
+from mebench.io.clutter import left_by
 from mebench.io.files import atomic_folder, atomic_path, write_json
 from mebench.io.frames import write_png
 from mebench.submission.manifest import MANIFEST, Manifest, read_manifest
@@ -38,12 +39,14 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 def pack(folder: Path, target: Path) -> int:
     """Write a folder as a zip whose bytes depend only on its content; return the entry count.
 
+    What operating systems leave in folders, such as ``.DS_Store``, is left out.
+
     Raises:
         SubmissionError: when the folder breaks a naming rule or holds no manifest.
     """
     if not folder.is_dir():
         raise SubmissionError(f"{folder}: no such folder; give a submission")
-    source = FolderSource(folder)
+    source = FolderSource(folder, skip=left_by)
     if MANIFEST not in source.names():
         raise SubmissionError(f"{folder.name}/{MANIFEST}: missing; write it before packing")
     read_manifest((folder / MANIFEST).read_bytes(), f"{folder.name}/{MANIFEST}")

@@ -13,11 +13,13 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from mebench.errors import SubmissionError
+from mebench.io.clutter import left_by
 from mebench.submission.archive import check_layout
 from mebench.submission.text import plain
 
@@ -37,6 +39,8 @@ _DAMAGED = (
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a pipe put in a file's place must not hold us up
 _BINARY = getattr(os, "O_BINARY", 0)
+_NAMED = 10
+_PACK = "pack the folder with 'mebench submission pack', which leaves such things out"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -71,10 +75,15 @@ def open_source(path: Path) -> Source:
 
 
 class FolderSource:
-    """A folder on disk: regular files only, no links."""
+    """A folder on disk: regular files only, no links.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+    Args:
+        root: the folder.
+        skip: says of a file's or folder's name whether it is left out.
+    """
+
+    def __init__(self, root: Path, *, skip: Callable[[str], object] = lambda _: False) -> None:
+        self._root, self._skip = root.resolve(), skip
         self.label = plain(self._root.name)
         self._names = checked_names(self._walk(), self.label)
 
@@ -101,13 +110,19 @@ class FolderSource:
 
     def _walk(self) -> Iterable[str]:
         pending, folders = [self._root], 0
+        clutter: list[str] = []
         while pending:
             folder = pending.pop()
             folders += 1
             if folders > MAX_ENTRIES:
                 raise SubmissionError(f"{self.label}: more than {MAX_ENTRIES} folders")
             for entry in _listed(folder, self.label):
+                if self._skip(entry.name):
+                    continue
                 name = plain(Path(entry.path).relative_to(self._root).as_posix())
+                if left_by(entry.name) is not None:
+                    clutter.append(name)
+                    continue
                 if entry.is_symlink():
                     raise SubmissionError(f"{self.label}/{name}: a link; send the file itself")
                 if entry.is_dir(follow_symlinks=False):
@@ -121,6 +136,7 @@ class FolderSource:
                     yield Path(entry.path).relative_to(self._root).as_posix()
                 else:
                     raise SubmissionError(f"{self.label}/{name}: not a regular file")
+        _refuse_clutter(clutter, self.label)
 
 
 class ZipSource:
@@ -171,6 +187,7 @@ class ZipSource:
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         if len(infos) > MAX_ENTRIES:
             raise SubmissionError(f"{self.label}: {len(infos)} entries, at most {MAX_ENTRIES}")
+        _refuse_clutter([info.orig_filename for info in infos], self.label)
         total = 0
         found: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
@@ -207,6 +224,23 @@ def _listed(folder: Path, label: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
+def _refuse_clutter(names: Iterable[str], label: str) -> None:
+    """Name what systems leave as what it is; ten names, then a count."""
+    found: dict[str, str] = {}
+    for name in names:
+        system = next(filter(None, map(left_by, name.split("/"))), None)
+        if system is not None:
+            found[name] = system
+    if found:
+        shown = [plain(ascii(name)) for name in list(found)[:_NAMED]]
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        systems = " and ".join(sorted(set(found.values())))
+        raise SubmissionError(
+            f"{label}: {', '.join(shown)}{more}: left by {systems}, no part of a submission; "
+            f"{_PACK}"
+        )
+
+
 def checked_names(names: Iterable[str], label: str) -> list[str]:
     """Return the names sorted, or refuse the first that breaks a rule.
 
@@ -215,8 +249,15 @@ def checked_names(names: Iterable[str], label: str) -> list[str]:
     """
     found: list[str] = []
     folded: dict[str, str] = {}
+    names = list(islice(names, MAX_ENTRIES + 1))
+    _refuse_clutter(names, label)
     for name in names:
         parts, shown = name.split("/"), plain(ascii(name))
+        if "\\" in name and all(map(_PART.fullmatch, name.replace("\\", "/").split("/"))):
+            raise SubmissionError(
+                f"{label}/{shown}: has back-slashes between its parts, as some programs for "
+                f"Windows write zips; pack the folder with 'mebench submission pack'"
+            )
         if len(parts) > MAX_DEPTH:
             raise SubmissionError(
                 f"{label}/{shown}: deeper than {MAX_DEPTH} levels; "

@@ -138,3 +138,63 @@ def test_pixel_digest_depends_on_pixels_order_shape_and_nothing_else(picture: np
     changed[1, 3, 3, 0] ^= 1
     others = [clip[::-1], clip[:1], clip.reshape(2, 40, 48, 3), changed]
     assert len({digest, *map(pixel_digest, others)}) == 5
+
+
+def names(form, numbers):
+    return [form.format(number, score=f"{(number * 37) % 91:02d}") for number in numbers]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{:05d}_0.png",
+        "img{}_0.jpg",
+        "frame_{:04d}_128x128.png",
+        "frame_{:04d}_score_0.{score}.png",
+        "2014-05-08_{:03d}.png",
+        "{:03d}_2014-05-08.png",
+        "face{:02d}-of-30 (1).png",
+        "006_{:05d}.jpg",
+        "reg_img{}.jpg",
+        "S{score}_{:04d}.png",
+        "clip 1 {:04d} q90.png",
+    ],
+)
+def test_the_digits_that_count_are_found_from_the_whole_folder(tmp_path, form):
+    wanted = [*range(8, 14), *range(15, 30)]
+    for name in names(form, wanted):
+        (tmp_path / name).touch()
+    found = index_folder(tmp_path)
+    assert list(found) == wanted
+    assert [path.name for path in found.values()] == names(form, wanted)
+
+
+def test_a_number_of_the_recording_is_kept_beside_a_plain_count(tmp_path):
+    for count, number in enumerate([46, 47, 50, 51]):
+        (tmp_path / f"{count}_{number}.png").touch()
+    assert list(index_folder(tmp_path)) == [46, 47, 50, 51]
+
+
+def test_a_second_face_is_told_without_an_advice_to_delete(tmp_path):
+    for frame in range(3):
+        for face in range(2):
+            (tmp_path / f"{frame:05d}_{face}.png").touch()
+    with pytest.raises(DatasetError, match="both are frame 0; a folder holds one picture") as told:
+        index_folder(tmp_path)
+    assert "remove" not in str(told.value)
+    assert "delete" not in str(told.value)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_bytes_behind_the_end_are_no_damage_where_the_picture_is_whole(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Pil.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"a maker's note " * 40)
+    assert damage(path) is None
+    read_image(path)
+    path.write_bytes(whole[: len(whole) // 2] + bytes(200))
+    assert damage(path) == "cut short (no end marker)"
+    with pytest.raises(DatasetError, match="damaged or cut short"):
+        read_image(path)

@@ -203,7 +203,7 @@ def test_a_mapping_names_what_cannot_be_guessed(given, suffix):
     [
         ("source,template\nx,y\n", "columns"),
         ("source,template,driving\nx,y,\n", "incomplete"),
-        ("source,template,driving\n,,\n", "incomplete"),
+        ("source,template,driving\n,face,clip\n", "incomplete"),
         ("source,template,driving\nx,,\nx,,\n", "twice"),
     ],
 )

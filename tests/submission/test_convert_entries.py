@@ -277,3 +277,26 @@ def test_the_command_refuses_in_ten_lines_and_names_the_mapping(call, films, tmp
     assert len(text) < 1200
     assert "out-mapping.csv" in text
     assert len(read_mapping(tmp_path / "out-mapping.csv")) == 53
+
+
+def test_links_are_followed_once_and_never_round(tmp_path, films):
+    put(tmp_path / "elsewhere", films, f"{ONE.template}_{ONE.driving}.mp4")
+    entry = tmp_path / "entry"
+    entry.mkdir()
+    (entry / "results").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (entry / "again").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "up").symlink_to(entry, target_is_directory=True)
+    found = [one.source for one in plan(entry, JUST_ONE, {}).taken]
+    assert found == [f"again/{ONE.template}_{ONE.driving}.mp4"]
+
+
+@pytest.mark.parametrize("name", ["maß \u00e9\\clip.mp4", "maß e\u0301/clip.mp4"])
+def test_a_mapping_of_another_system_names_the_same_files(tmp_path, films, name):
+    put(tmp_path, films, "maß \u00e9/clip.mp4")
+    (tmp_path / "map.csv").write_text(
+        f"source;template;driving;;\n{name};{ONE.template};{ONE.driving};;\n;;;;\n",
+        encoding="utf-16",
+    )
+    mapping = read_mapping(tmp_path / "map.csv")
+    (taken,) = plan(tmp_path, JUST_ONE, mapping).taken
+    assert taken.output == ONE.key

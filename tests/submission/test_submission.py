@@ -206,3 +206,39 @@ def test_other_files_are_not_submissions(tmp_path):
     file.write_bytes(b"PK\x03\x04 nonsense")
     assert "neither a folder nor a zip" in problems_of(file)[0]
     assert "no such folder" in problems_of(tmp_path / "none")[0]
+
+
+CLUTTER = (".DS_Store", "._00000.png", "Thumbs.db", "desktop.ini", "__MACOSX/frames/._00000.png")
+
+
+def test_what_systems_leave_is_left_out_by_pack_and_named_by_validate(folder, tmp_path):
+    pack(folder, tmp_path / "clean.zip")
+    for place in (folder, next((folder / "frames").rglob("00000.png")).parent):
+        for name in CLUTTER:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(b"Bud1")
+    problem = problems_of(folder)[0]
+    assert ".DS_Store" in problem
+    assert "left by Windows and macOS" in problem or "left by macOS" in problem
+    assert "mebench submission pack" in problem
+    pack(folder, tmp_path / "packed.zip")
+    assert (tmp_path / "packed.zip").read_bytes() == (tmp_path / "clean.zip").read_bytes()
+
+
+def test_names_are_listed_up_to_ten_and_then_counted(folder, tmp_path):
+    pack(folder, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("__MACOSX/", b"")
+        for number in range(14):
+            archive.writestr(f"__MACOSX/frames/._{number:05d}.png", b"x")
+    (problem,) = problems_of(tmp_path / "a.zip")
+    assert problem.count("__MACOSX") == 10
+    assert "and 5 more: left by macOS" in problem
+
+
+def test_back_slashes_in_a_zip_are_named(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.zip", "w") as archive:
+        info = zipfile.ZipInfo("a")
+        info.filename = info.orig_filename = "frames\\face\\clip\\00000.png"
+        archive.writestr(info, b"x")
+    assert "has back-slashes between its parts" in problems_of(tmp_path / "w.zip")[0]
