@@ -83,14 +83,26 @@ def code_digest(*rooms: str) -> str:
     return total.hexdigest()
 
 
+def launcher() -> str | None:
+    """Return who started this process among others: ``torchrun`` or ``srun``; None for nobody.
+
+    A batch job that may have several tasks is one process until ``srun`` starts them.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return "torchrun"
+    return "srun" if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 else None
+
+
 def process_count() -> int:
-    """Return how many processes ``torchrun`` or ``fabric run`` started this one among; else 1."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    """Return how many processes a launcher started this one among; else 1."""
+    counted = {"torchrun": "WORLD_SIZE", "srun": "SLURM_STEP_NUM_TASKS"}.get(launcher() or "")
+    return int(os.environ.get(counted, "1")) if counted else 1
 
 
 def process_rank() -> int:
     """Return which of `process_count` this one is; the first, 0, writes the files."""
-    return int(os.environ.get("RANK", "0")) if "TORCHELASTIC_RUN_ID" in os.environ else 0
+    counted = {"torchrun": "RANK", "srun": "SLURM_PROCID"}.get(launcher() or "")
+    return int(os.environ.get(counted, "0")) if counted else 0
 
 
 def choose_device(name: str) -> str:

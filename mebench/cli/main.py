@@ -11,6 +11,7 @@ import click
 
 from mebench import __version__
 from mebench.cli.lazy import LazyGroup
+from mebench.cli.terminal import write_readably
 from mebench.errors import MebenchError
 
 INTERRUPTED = 130
@@ -65,6 +66,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    write_readably()
     arguments = sys.argv[1:] if args is None else args
     sys.exit(_run(arguments, debug="--debug" in arguments))
 

@@ -67,6 +67,7 @@ def baseline(
     from mebench import settings as user
     from mebench.environment import process_count
     from mebench.errors import UsageError
+    from mebench.io.locks import alone_in
     from mebench.protocol.spec import load_protocol
     from mebench.report.run_report import write_report
     from mebench.runner.folder import RunSettings, default_out
@@ -97,7 +98,8 @@ def baseline(
         devices=devices,
     )
     progress = console_progress()
-    result = run_baseline(chosen, place, resume=resume, progress=progress)
+    with alone_in(place.out, place.cache):
+        result = run_baseline(chosen, place, resume=resume, progress=progress)
     written = write_report(place.out, result, progress, private=private)
     click.echo(written.text, nl=False)
     click.echo("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -44,11 +45,13 @@ def train(
     """Train baseline NAME on the training clips of a protocol.
 
     The same command again goes on where it was cut. Under torchrun, its processes share every
-    batch: torchrun --nproc-per-node 8 -m mebench train ...
+    batch: torchrun --nproc-per-node 8 -m mebench train ... Slurm's srun starts them too, with as
+    many --devices as tasks. A batch job without either is one process, whatever its tasks.
     """
     from mebench import settings as user
-    from mebench.environment import process_count, process_rank
+    from mebench.environment import launcher, process_count, process_rank
     from mebench.errors import UsageError
+    from mebench.io.locks import alone_in
     from mebench.protocol.spec import load_protocol
     from mebench.runner.folder import RunSettings
     from mebench.runner.outputs import Place
@@ -57,6 +60,11 @@ def train(
     wanted = load_protocol(protocol)
     roots = data_roots(data, wanted.sources)
     missing = [name for name in wanted.dataset if name not in roots]
+    if launcher() == "srun" and devices != process_count():
+        raise UsageError(
+            f"srun started {process_count()} of this command: give --devices {process_count()} to "
+            "train in all of them, or start one with srun --ntasks=1"
+        )
     if process_count() > 1 and missing:
         raise UsageError(f"several processes need their data beforehand: --data {missing[0]}=ROOT")
     chosen = RunSettings(
@@ -74,6 +82,8 @@ def train(
         jobs=job_count(jobs),
         devices=devices,
     )
-    path = train_baseline(chosen, place, progress=console_progress())
+    # The first of several processes holds the folder for all of them.
+    with alone_in(out, place.cache) if process_rank() == 0 else nullcontext():
+        path = train_baseline(chosen, place, progress=console_progress())
     if process_rank() == 0:
         click.echo(f"wrote {path}")

@@ -103,3 +103,47 @@ def test_under_torchrun_the_whole_run_and_drawing_data_are_refused(monkeypatch, 
     assert _run(["train", "fomm-prior", "--out", str(tmp_path / "x")], debug=False) == 2
     assert "--data synthme=ROOT" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_batch_job_of_several_tasks_is_one_process(monkeypatch):
+    from mebench.environment import process_count, process_rank
+    from mebench.methods.fomm.processes import fabric_for
+
+    for name, value in (("NTASKS", 4), ("JOB_ID", 7), ("PROCID", 0), ("NTASKS_PER_NODE", 4)):
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    assert (process_count(), process_rank()) == (1, 0)
+    fabric = fabric_for("cpu", 1, "32-true")
+    fabric.launch()
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+
+
+def test_tasks_of_one_srun_train_together_or_not_at_all(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    monkeypatch.setenv("SLURM_PROCID", "2")
+    assert _run(["train", "fomm-prior", "--out", str(tmp_path / "x")], debug=False) == 2
+    assert "srun started 4 of this command: give --devices 4" in capsys.readouterr().err
+    assert _run(["run", "baseline", "fomm-prior", "--out", str(tmp_path / "x")], debug=False) == 2
+    assert "is one process" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_two_processes_never_write_one_folder(tmp_path, monkeypatch, capsys, tiny):
+    from mebench.io.locks import alone_in
+
+    monkeypatch.setenv("MEBENCH_CACHE", str(tmp_path / "cache"))
+    for command in (["train", "fomm-prior"], ["run", "baseline", "fomm-prior"]):
+        arguments = [*command, "--data", f"synthme={tiny}", "--out", str(tmp_path / "x")]
+        with alone_in(tmp_path / "x", tmp_path / "cache"):
+            assert _run(arguments, debug=False) == 2
+        assert "another mebench writes here now" in capsys.readouterr().err
+    with alone_in(tmp_path / "x", tmp_path / "cache"):
+        pass
+
+
+def test_a_place_without_locks_is_no_reason_to_stop(tmp_path):
+    from mebench.io.locks import alone_in
+
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with alone_in(tmp_path / "x", tmp_path / "cache"):
+        pass

@@ -9,10 +9,14 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
-from mebench.environment import process_count
+from mebench.environment import launcher, process_count
 from mebench.errors import UsageError
 
 _PATIENCE = timedelta(hours=6)
@@ -22,16 +26,22 @@ _PATIENCE = timedelta(hours=6)
 def fabric_for(device: str, devices: int, precision: Any, *, parts_rest: bool = False) -> Fabric:
     """Return the Fabric of a training run; `parts_rest` when some networks sit out some steps.
 
-    Under ``torchrun`` it joins the processes that are there. Else one device is this process, and
-    more are one new process each, started by ``fabric.launch(function)``.
+    Under ``torchrun`` or ``srun`` it joins the processes that are there. Else one device is this
+    process, and more are one new process each, started by ``fabric.launch(function)``.
 
     Raises:
         UsageError: for a device that is unknown or not here.
     """
     kind, chosen = _device(device)
+    world, by_slurm = process_count(), launcher() == "srun"
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    world = process_count()
-    settings: dict[str, Any] = {"accelerator": kind, "precision": precision}
+    if by_slurm:
+        here = world // int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
+    # Named here: Fabric would take any job with several tasks for several processes.
+    place: ClusterEnvironment = LightningEnvironment()
+    if world > 1:
+        place = SLURMEnvironment(auto_requeue=False) if by_slurm else TorchElasticEnvironment()
+    settings: dict[str, Any] = {"accelerator": kind, "precision": precision, "plugins": [place]}
     together = partial(DDPStrategy, find_unused_parameters=parts_rest, timeout=_PATIENCE)
     if world > 1:
         return Fabric(devices=here, num_nodes=world // here, strategy=together(), **settings)
