@@ -27,6 +27,7 @@ Double = NDArray[np.float64]
 _GRADIENT = 0.1
 """Weight of Jacobians against displacements in eye distances."""
 _STILL = 1e-4
+_FOLDS = 5
 _RIDGE, _PULL_RIDGE = 1.0, 0.3
 _REACH = 0.8
 """How far a direction of unit length pulls: exp(-distance² / reach)."""
@@ -109,6 +110,28 @@ def fit_correction(
     solved = np.linalg.solve(seen.T @ seen + np.diag(held), seen.T @ ((true - found) * weight))
     linear, pulls = np.split(solved.astype(np.float32), [found.shape[1]])
     return Correction(linear, known.astype(np.float32), pulls)
+
+
+def cross_fitted(
+    known: Rehearsals,
+    people: int,
+    config: PointsConfig,
+    *,
+    centres: int = 0,
+    noise: float = 0.0,
+) -> list[Correction]:
+    """Return corrections of which the k-th never saw every k-th of so many people.
+
+    Every person has as many rows as any other, one person after the other. A person alone is seen.
+    """
+    folds = min(_FOLDS, people)
+    person = np.arange(len(known.found)) * people // len(known.found)
+    found = []
+    for fold in range(folds):
+        seen = person % folds != fold if folds > 1 else np.ones(len(person), bool)
+        rows = Rehearsals(known.found[seen], known.true[seen])
+        found.append(fit_correction([rows], config, centres=centres, noise=noise))
+    return found
 
 
 def corrected(tracks: Tracks, correction: Correction) -> Tracks:

@@ -44,17 +44,24 @@ class Lessons:
         pairs: the pairs.
         tracks: (N, 6K), what the tracker found in each (`rehearsal.features`).
         truth: (N, 6K), how the template's points truly move.
-        correction: of the tracker's errors.
+        corrections: of the tracker's errors, learned without a share of the people each: where
+            there are several, pairs of every k-th person are corrected by the k-th, which never
+            saw them. Networks then learn from tracks as good as those of strangers are.
     """
 
     pairs: ExactPairs
     tracks: NDArray[np.float32]
     truth: NDArray[np.float32]
-    correction: Correction
+    corrections: Sequence[Correction]
 
     def keys(self) -> Sequence[str]:
         """Return the names of the pairs."""
         return [f"exact pair {index}" for index in range(len(self.pairs))]
+
+    def correction(self, index: int) -> Correction:
+        """Return the correction of the tracker's errors for a pair."""
+        person = index * self.pairs.people // len(self.pairs)
+        return self.corrections[person % len(self.corrections)]
 
 
 def draw_lessons(lessons: Lessons, config: FommConfig, seed: int, step: int) -> Batch:
@@ -109,7 +116,7 @@ def _tracked(
     found = lessons.tracks[index]
     # Noise comes before the correction, as in a compressed recording.
     found = found + rng.normal(0, 1, found.shape) * rng.uniform(0, sampling.track_noise)
-    corrected: NDArray[np.float32] = lessons.correction(found[None])[0]
+    corrected: NDArray[np.float32] = lessons.correction(index)(found[None])[0]
     return corrected
 
 
@@ -159,7 +166,7 @@ def examine(networks: Networks, config: FommConfig, pairs: ExactPairs) -> dict[s
     correction, over all pairs.
     """
     known = from_pairs(pairs, config.points)
-    lessons = Lessons(pairs, known.found, known.true, correction_in(networks))
+    lessons = Lessons(pairs, known.found, known.true, [correction_in(networks)])
     plain = config.model_copy(
         update={"train": config.train.model_copy(update={"sampling": _PLAIN})}
     )

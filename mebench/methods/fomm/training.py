@@ -22,8 +22,14 @@ from mebench.io.figures import beside_a_result
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.correction import corrected, fit_correction
+from mebench.methods.fomm.correction import (
+    Correction,
+    corrected,
+    cross_fitted,
+    fit_correction,
+)
 from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, Engine, Job
+from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.lessons import Lessons
 from mebench.methods.fomm.material import Material, prepare
 from mebench.methods.fomm.networks import GivenPoints, Networks, correction_in
@@ -220,16 +226,25 @@ class Trainer:
         )
         known = from_pairs(pairs, points)
         detector = self.networks.detector
+        train = self.config.train
+        how: dict[str, Any] = {
+            "centres": self.config.model.correction_centres,
+            "noise": train.sampling.track_noise,
+        }
         if new and isinstance(detector, GivenPoints):
-            detector.learn(
-                fit_correction(
-                    [known],
-                    points,
-                    centres=self.config.model.correction_centres,
-                    noise=self.config.train.sampling.track_noise,
-                )
-            )
-        return Lessons(pairs, known.found, known.true, correction_in(self.networks))
+            detector.learn(fit_correction([known], points, **how))
+
+        def crossed() -> Arrays:
+            parts = cross_fitted(known, train.people, points, **how)
+            return {f"{k} {n}": v for k, one in enumerate(parts) for n, v in one._asdict().items()}
+
+        stored = kept(self.workdir / "corrections.npz", crossed)
+        folds = len(stored) // len(Correction._fields)
+        corrections = [
+            Correction(*(stored[f"{k} {name}"] for name in Correction._fields))
+            for k in range(folds)
+        ]
+        return Lessons(pairs, known.found, known.true, corrections)
 
     def _believed(self, material: Material) -> Material:
         """Return a clip with the tracks that its motion will be generated from."""

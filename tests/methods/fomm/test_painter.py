@@ -71,7 +71,7 @@ def told(pairs, config):
     true = from_pairs(pairs, config.points).true
     size = true.shape[1]
     none = Correction(*(np.zeros((rows, size), np.float32) for rows in (size, 0, 0)))
-    return Lessons(pairs, true, true, none)
+    return Lessons(pairs, true, true, [none])
 
 
 def loud(config, seed=0):
