@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mebench.errors import DatasetError, UsageError
 from mebench.io.files import atomic_folder
@@ -15,7 +17,7 @@ from mebench.io.frames import read_image, write_png
 from mebench.io.video import read_driving, write_mp4
 from mebench.methods.base import Baseline
 from mebench.metrics.base import Case, Missing, Value
-from mebench.preprocess.crop import align_image, alignment
+from mebench.preprocess.crop import align_frames, align_image, alignment
 from mebench.preprocess.framing import (
     Framing,
     choose_crop,
@@ -25,7 +27,17 @@ from mebench.preprocess.framing import (
 from mebench.preprocess.landmarks import Landmarker
 from mebench.preprocess.prepare import prepare_frames, prepare_image
 from mebench.report.sheets import contact_sheet, difference
-from mebench.types import Face, FaceClip, Frames, Image, Pair, Points
+from mebench.types import (
+    Face,
+    FaceClip,
+    Frames,
+    Image,
+    Pair,
+    Points,
+    Progress,
+    SilentProgress,
+    Task,
+)
 
 DRIVING_FACE = "--driving-face"
 _FAMILIES = ("action_units", "identity")
@@ -61,6 +73,7 @@ def animate(
     size: int = 256,
     fps: float | None = None,
     crop: Framing = "auto",
+    progress: Progress | None = None,
 ) -> Generated:
     """Make the face in a photo show the micro-expression of a clip.
 
@@ -72,8 +85,10 @@ def animate(
         UsageError: for a driving clip of one frame.
     """
     notes: list[str] = []
-    of_clip: list[str] = []
-    clip, rate = read_driving(driving, fps, notes)
+    told = progress or SilentProgress()
+    with told.task("read") as task:
+        aligner = _Aligner(driving, driving_landmarks, size, crop, task)
+        clip, rate = read_driving(driving, fps, notes, aligner)
     if len(clip) < 2:
         raise UsageError(f"{driving}: one frame only; a driving clip needs at least two")
     if not template.exists():
@@ -82,13 +97,49 @@ def animate(
     with _face_of(template, "--face", "take a photo that shows one whole face from the front"):
         points = template_landmarks.points(template.name, photo, notes)
         face = _drawn_on(template, photo, points, size, crop, notes)
-    whole = "take a clip whose first frame shows one whole face from the front"
-    with _face_of(driving, DRIVING_FACE, whole):
-        face_clip = prepare_frames(
-            clip, driving_landmarks, size, key=driving.name, fps=rate, notes=of_clip, crop=crop
-        )
-    notes += [note.replace("--face", DRIVING_FACE) for note in of_clip]
-    return Generated(baseline.generate(face, face_clip), face, face_clip, notes=tuple(notes))
+    notes += [note.replace("--face", DRIVING_FACE) for note in aligner.notes]
+    face_clip = replace(aligner.first, frames=clip, fps=float(rate))
+    with told.task("draw", total=len(clip)) as task:
+        frames = baseline.generate(face, face_clip)
+        task.advance(len(frames))
+    return Generated(frames, face, face_clip, notes=tuple(notes))
+
+
+class _Aligner:
+    """Aligns the frames of a driving clip while it is decoded: a large clip needs little memory.
+
+    Attributes:
+        first: the clip of its first frame alone, once that was seen.
+        notes: what is to be told of its face.
+    """
+
+    first: FaceClip
+
+    def __init__(
+        self, path: Path, landmarks: Landmarker, size: int, crop: Framing, task: Task
+    ) -> None:
+        self.path, self.landmarks, self.size, self.crop = path, landmarks, size, crop
+        self.task, self.notes = task, list[str]()
+
+    def __call__(self, image: Image) -> Callable[[Image], Image]:
+        """Find the face in the first frame; return what aligns a frame by it."""
+        whole = "take a clip whose first frame shows one whole face from the front"
+        with _face_of(self.path, DRIVING_FACE, whole):
+            self.first = prepare_frames(
+                image[None],
+                self.landmarks,
+                self.size,
+                key=self.path.name,
+                fps=1.0,
+                notes=self.notes,
+                crop=self.crop,
+            )
+        return partial(self._aligned, np.asarray(self.first.to_source))
+
+    def _aligned(self, matrix: NDArray[np.float64], image: Image) -> Image:
+        self.task.advance()
+        aligned: Image = align_frames(image[None], matrix, self.size)[0]
+        return aligned
 
 
 def _drawn_on(

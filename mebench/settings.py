@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from mebench.errors import UsageError, did_you_mean
 from mebench.io.files import write_text
 from mebench.spec import read_mapping
 
+_LOG = logging.getLogger("mebench")
 KNOWN_KEYS = ("cache", "weights", "jobs", "device")
 """Plain keys; ``data.<dataset>`` and ``landmarks.<dataset>`` are known too."""
 
@@ -24,7 +30,40 @@ def config_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the cache folder: ``MEBENCH_CACHE``, the config's ``cache``, the platform's place."""
+    """Return a cache folder that can be written: `cache_place`, else one for this run alone.
+
+    The latter is told once, before any work is done.
+    """
+    place = cache_place()
+    why = _unwritable(place)
+    return place if why is None else _for_this_run(place, why)
+
+
+@cache
+def _for_this_run(place: Path, why: str) -> Path:
+    made = Path(tempfile.mkdtemp(prefix="mebench-cache-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    _LOG.warning(
+        "%s: the cache cannot be written (%s); this run keeps nothing for the next one. "
+        "Set MEBENCH_CACHE to a folder that can be written",
+        place,
+        why,
+    )
+    return made
+
+
+def _unwritable(place: Path) -> str | None:
+    """Return why nothing can be written below a folder, or None."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def cache_place() -> Path:
+    """Return where the cache should be: ``MEBENCH_CACHE``, the config's ``cache``, or the usual."""
     named = os.environ.get("MEBENCH_CACHE") or get("cache")
     return Path(named).expanduser() if named else platformdirs.user_cache_path("mebench")
 

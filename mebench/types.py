@@ -27,7 +27,7 @@ Flow = NDArray[np.float32]
 Side = Literal["both", "L", "R", "asym"]
 Half = Literal["top", "bottom"]
 Colour = Literal["rgb", "gray"]
-ApexSource = Literal["annotated", "corrected", "motion", "lbp", "middle", "none"]
+ApexSource = Literal["annotated", "corrected", "motion", "lbp", "middle", "listed", "none"]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mebench import settings
 from mebench.errors import WeightsError, did_you_mean
 from mebench.io.files import atomic_path, sha256_file
+from mebench.io.kinds import kind_of_file
 from mebench.types import Progress, SilentProgress
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def entry(name: str) -> Entry:
 def store_folder() -> Path:
     """Return the folder of fetched weights: ``MEBENCH_WEIGHTS``, config, or the cache."""
     named = os.environ.get("MEBENCH_WEIGHTS") or settings.get("weights")
-    return Path(named).expanduser() if named else settings.cache_folder() / "weights"
+    return Path(named).expanduser() if named else settings.cache_place() / "weights"
 
 
 def path(name: str) -> Path:
@@ -377,6 +378,9 @@ def _checked(found: Entry, place: Path, shown: Path) -> str:
     stat = place.stat()
     actual = _hash(place, stat.st_size, stat.st_mtime_ns)
     if found.sha256 is not None and not actual.startswith(found.sha256):
+        what = kind_of_file(place)
+        if what is not None:
+            raise WeightsError(f"{shown}: {what}")
         raise WeightsError(
             f"{shown}: not the published weights '{found.name}': expected sha256 "
             f"{found.sha256[:12]}, got {actual[:12]}; delete it, then {how_to_get(found.name)}"

@@ -42,10 +42,11 @@ if TYPE_CHECKING:
 @click.option("--colour", type=Choice(["rgb", "gray"]), default="rgb", show_default=True)
 @click.option(
     "--apex",
-    type=Choice(["motion", "middle", "lbp", "none"]),
+    metavar="motion|middle|lbp|none|FILE.csv",
     default="motion",
     show_default=True,
-    help="How the apex is spotted in clips without one; annotated ones never change.",
+    help="How the apex is spotted in clips without one, or a CSV with columns filename, apex and "
+    "perhaps subject; annotated ones never change.",
 )
 @click.option("--tim", type=int, help="Bring every clip to this many frames (TIM).")
 @click.option("--jobs", type=int, help="Processes; -1 for all cores; default: config or 1.")
@@ -78,7 +79,7 @@ def prepare(
     size: int,
     crop: Any,
     colour: Any,
-    apex: Any,
+    apex: str,
     tim: int | None,
     jobs: int | None,
     backend: Any,
@@ -90,6 +91,8 @@ def prepare(
 ) -> None:
     """Crop, align and cache the clips of DATASET; run again to go on after an interruption."""
     from mebench.cli.progress import console_progress
+    from mebench.datasets.apex_list import read_apexes, with_listed
+    from mebench.preprocess.apex import check_method
     from mebench.preprocess.framing import copy_crop, described
     from mebench.preprocess.landmarks import choose_landmarker
     from mebench.preprocess.prepare import prepare as prepare_clips
@@ -98,6 +101,12 @@ def prepare(
         raise UsageError("--triples writes recorded frames and --tim makes others; leave out one")
     source = load(dataset, root, **how)
     clips = source.clips(on_missing=on_missing)
+    remarks: list[str] = []
+    how_spotted: Any = apex
+    if Path(apex).suffix.lower() == ".csv":
+        clips, remarks = with_listed(clips, read_apexes(Path(apex)))
+        how_spotted = "motion"
+    check_method(how_spotted)
     landmarker = choose_landmarker(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
     )
@@ -113,7 +122,7 @@ def prepare(
         backend=backend,
         progress=progress,
         on_missing=on_missing,
-        apex=apex,
+        apex=how_spotted,
         tim=tim,
         crop=chosen,
     )
@@ -122,7 +131,7 @@ def prepare(
         _write_index(clips, prepared, index_file, chosen.share)
     if triples is not None:
         _write_triples(source, prepared, triples, workers, backend, progress)
-    for line in (*source.told, *prepared.notes, *_failure_table(failures)):
+    for line in (*source.told, *remarks, *prepared.notes, *_failure_table(failures)):
         click.echo(line, err=True)
     apexes = Counter(clip.annotation.apex_source for clip in prepared.clips)
     if as_json:
@@ -132,7 +141,7 @@ def prepare(
             "made": prepared.made,
             "apex_sources": dict(apexes),
             "failures": {failure.key: failure.reason for failure in failures},
-            "notes": [*source.told, *prepared.notes],
+            "notes": [*source.told, *remarks, *prepared.notes],
             "landmarks": landmarker.name,
             "eye_share": chosen.share,
             "eye_height": chosen.height,

@@ -34,7 +34,7 @@ def doctor(as_json: bool, calibrate: bool, pairs: int, jobs: int | None, out: Pa
         return
     report = {
         "environment": environment.describe(environment.choose_device("auto")),
-        "cache": str(settings.cache_folder()),
+        "cache": str(settings.cache_place()),
         "data": _data(),
         "weights": _weights(),
         "extras": _extras(),

@@ -9,6 +9,7 @@ import click
 
 from mebench.cli.data_options import crop_option
 from mebench.cli.options import Choice, device_of
+from mebench.cli.progress import console_progress
 
 if TYPE_CHECKING:
     from mebench.methods.base import Baseline
@@ -92,6 +93,7 @@ def generate(
         size=size,
         fps=fps,
         crop=crop,
+        progress=console_progress(),
     )
     for note in result.notes:
         click.echo(note, err=True)

@@ -159,13 +159,13 @@ def validate(
     """
     from mebench import scoring
     from mebench.errors import SubmissionError
-    from mebench.io.files import write_json
+    from mebench.io.files import ways_to, write_json
     from mebench.submission.text import plain
     from mebench.submission.validate import check_submission
 
     if not path.exists():
         raise SubmissionError(f"{path}: no such folder or zip; give a submission")
-    name = plain(path.resolve().name)
+    name = plain(ways_to(path)[0].name)
     opened = _opened(protocol, data)
     wanted = scoring.requirement_of(opened)
     found, problems = check_submission(path, wanted, decode=False)

@@ -17,6 +17,7 @@ from mebench.datasets.folders import TABLE_SUFFIXES, synthme_keys
 from mebench.datasets.layout import Found, Layout, Place, find_clips
 from mebench.datasets.media import FrameFiles, NoFrames
 from mebench.errors import DatasetError, UsageError, did_you_mean
+from mebench.io.files import below
 from mebench.registry import choose, load_object
 from mebench.types import Annotation, Clip, Colour
 
@@ -242,8 +243,8 @@ class Dataset(ABC):
 
     def shown(self, path: Path) -> str:
         """Return a path below the root as messages name it, which tells nobody's home folder."""
-        resolved, root = path.resolve(), self.root.resolve()
-        return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else str(path)
+        inside = below(path, self.root)
+        return str(path) if inside is None else inside.as_posix()
 
     @property
     def frames_root(self) -> Path:

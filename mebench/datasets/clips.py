@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mebench.datasets.layout import Place
 from mebench.datasets.media import ClipFile, FrameFiles
 from mebench.errors import DatasetError
+from mebench.io.files import below
 from mebench.io.frames import index_folder
 from mebench.io.video import count_frames
 from mebench.types import Annotation, Clip
@@ -127,5 +128,5 @@ def _renumbered(row: Annotation, files: Iterable[int]) -> bool:
 
 
 def _relative(path: Path, root: Path) -> str:
-    resolved = root.resolve()
-    return path.relative_to(resolved).as_posix() if path.is_relative_to(resolved) else str(path)
+    inside = below(path, root)
+    return str(path) if inside is None else inside.as_posix()

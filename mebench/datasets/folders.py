@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from mebench.errors import DatasetError
+from mebench.io.files import ways_to
 
 TABLE_SUFFIXES = frozenset({".xlsx", ".xls", ".csv"})
 _DEPTH = 3
@@ -44,7 +45,8 @@ def find_tables(root: Path, wanted: Callable[[str], bool]) -> list[Path]:
 
     `wanted` judges the lower-case file name.
     """
-    for folders in (walk(root, 2), iter([root.resolve().parent])):
+    # A root that is a link stands beside its table, or what it leads to does.
+    for folders in (walk(root, 2), *([way.parent] for way in ways_to(root))):
         found = [
             folder / name
             for folder in folders

@@ -12,6 +12,7 @@ from typing import Literal
 
 from mebench.datasets.media import CLIP_SUFFIXES
 from mebench.errors import DatasetError, did_you_mean
+from mebench.io.files import ways_to
 
 MAX_FOLDERS = 20_000
 """Folders looked at: a root such as a home folder must not take minutes."""
@@ -101,7 +102,14 @@ def find_clips(root: Path, layouts: Sequence[Layout], wanted: str | None = None)
         if wanted not in names:
             raise DatasetError(f"unknown layout '{wanted}'.{did_you_mean(wanted, names)}")
         layouts = [layout for layout in layouts if layout.name == wanted]
-    root = root.resolve()
+    for way in ways_to(root):
+        found = _found_at(way, layouts)
+        if found is not None:
+            return found
+    return None
+
+
+def _found_at(root: Path, layouts: Sequence[Layout]) -> Found | None:
     groups = _grouped(scan(root, layouts), layouts, root)
     if not groups:
         beside = (p for p in scan(root.parent, layouts, _BESIDE) if _near(root, p.base))

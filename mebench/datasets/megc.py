@@ -17,6 +17,7 @@ from mebench.datasets.folders import synthme_keys, walk
 from mebench.datasets.layout import Layout, Place
 from mebench.facs.codes import parse_cell
 from mebench.facs.emotions import canonical_emotion
+from mebench.io.files import ways_to
 from mebench.io.frames import EXTENSIONS
 from mebench.types import Annotation, Clip, Colour
 
@@ -147,7 +148,7 @@ class MegcPack(Dataset):
 
     @cached_property
     def _templates(self) -> dict[str, Path]:
-        for start in (self.root, self.root.resolve().parent):
+        for start in (self.root, *(way.parent for way in ways_to(self.root))):
             for folder in walk(start, 3):
                 if "template" not in folder.name.lower():
                     continue

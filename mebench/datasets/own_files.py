@@ -102,7 +102,7 @@ def _walk(root: Path, folder: Path, found: OwnFiles, seen: set[str]) -> bool:
 
 
 def _name(path: Path, root: Path) -> str:
-    return root.resolve().name if path == root else path.relative_to(root).as_posix()
+    return Path(os.path.abspath(root)).name if path == root else path.relative_to(root).as_posix()
 
 
 def _listing(folder: Path, found: OwnFiles) -> tuple[list[Path], list[Path], int, int]:

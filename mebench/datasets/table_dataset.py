@@ -18,6 +18,7 @@ from mebench.errors import DatasetError
 from mebench.facs.codes import ParsedCell, cell_text, parse_cell
 from mebench.facs.emotions import UNKNOWN, canonical_emotion
 from mebench.facs.objective import read_class
+from mebench.io.files import below
 from mebench.registry import load_object
 from mebench.types import Annotation, ApexSource
 
@@ -72,7 +73,7 @@ class TableDataset(Dataset):
                 f"annotation file {self.shown(best)} taken, not {others}; to read another give "
                 "--table FILE, or its folder as the root"
             )
-        if self.root.resolve() not in best.resolve().parents:
+        if below(best, self.root) is None:
             self.notes.append(f"annotation file found outside the root: {best}")
         return best
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mebench.errors import DatasetError
-from mebench.io.kinds import HEAD, kind_of
+from mebench.io.kinds import kind_of_file
 from mebench.types import Image
 
 Tell = Callable[[str], None]
@@ -29,11 +29,7 @@ _RARE = 0.05
 
 def film_error(path: Path, error: BaseException) -> DatasetError:
     """Return what to tell of a film that cannot be decoded."""
-    try:
-        with path.open("rb") as handle:
-            what = kind_of(handle.read(HEAD))
-    except OSError:
-        what = None
+    what = kind_of_file(path)
     if what is not None:
         return DatasetError(f"{path}: {what}")
     reason = " ".join((getattr(error, "strerror", None) or str(error)).split())

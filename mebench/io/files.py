@@ -116,3 +116,19 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def ways_to(path: Path) -> tuple[Path, ...]:
+    """Return the absolute path as it was given and, where links lead elsewhere, the real one."""
+    given = Path(os.path.abspath(path))
+    real = Path(os.path.realpath(path))
+    return (given,) if real == given else (given, real)
+
+
+def below(path: Path, root: Path) -> Path | None:
+    """Return a path relative to a root, by the names that were given or the real ones, or None."""
+    for one in ways_to(path):
+        for base in ways_to(root):
+            if one.is_relative_to(base):
+                return one.relative_to(base)
+    return None

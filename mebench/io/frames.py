@@ -64,6 +64,10 @@ def read_image(path: Path | str) -> Image:
         raise DatasetError(f"{path}: is a folder; give one image file of it")
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file; give an image file") from error
+    except PermissionError as error:
+        raise DatasetError(f"{path}: permission denied; allow reading it: chmod u+r") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); copy the file again") from (
             error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 HEAD = 64
 """Bytes at the beginning of a file that are enough to tell."""
 
@@ -46,3 +48,12 @@ def kind_of(head: bytes) -> str | None:
     if text.startswith(_PAGES[3:]):
         return "an XML or SVG text, not a picture or a film; save it as PNG"
     return None
+
+
+def kind_of_file(path: Path) -> str | None:
+    """Return `kind_of` a file; None where it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return kind_of(handle.read(HEAD))
+    except OSError:
+        return None

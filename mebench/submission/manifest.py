@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -90,7 +91,8 @@ def id_from(folder: Path) -> str:
     >>> id_from(Path("runs/My Résults (final)"))
     'my-results-final'
     """
-    name = unicodedata.normalize("NFKD", folder.resolve().name).encode("ascii", "ignore").decode()
+    apart = unicodedata.normalize("NFKD", Path(os.path.abspath(folder)).name)
+    name = apart.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:64] or "submission"
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mebench.errors import WeightsError
 from mebench.io.files import atomic_path
+from mebench.io.kinds import kind_of_file
 
 KIND = "mebench-fomm/1"
 
@@ -56,6 +57,9 @@ def unpickled(path: Path, if_missing: str, if_damaged: str) -> Any:
         raise WeightsError(f"{path}: is a folder; give the checkpoint file in it")
     if not path.is_file():
         raise WeightsError(f"{path}: no such checkpoint; {if_missing}")
+    what = kind_of_file(path)
+    if what is not None:
+        raise WeightsError(f"{path}: {what}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

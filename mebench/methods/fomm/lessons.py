@@ -120,6 +120,14 @@ def _tracked(
     return corrected
 
 
+def plain_row(lessons: Lessons, index: int, config: FommConfig) -> Batch:
+    """Return a pair as it was tracked: no noise added, no other light, no mirror."""
+    plain = config.model_copy(
+        update={"train": config.train.model_copy(update={"sampling": _PLAIN})}
+    )
+    return _row(lessons, index, plain, np.random.default_rng(index))
+
+
 def backward_flow(flow: Tensor) -> Tensor:
     """Return where each pixel of the second frame comes from, (S, S, 2), pixels.
 
@@ -167,13 +175,10 @@ def examine(networks: Networks, config: FommConfig, pairs: ExactPairs) -> dict[s
     """
     known = from_pairs(pairs, config.points)
     lessons = Lessons(pairs, known.found, known.true, [correction_in(networks)])
-    plain = config.model_copy(
-        update={"train": config.train.model_copy(update={"sampling": _PLAIN})}
-    )
     generator = networks.generator.eval()
     sums = np.zeros(5)
     for index in range(len(pairs)):
-        row = _row(lessons, index, plain, np.random.default_rng(index))
+        row = plain_row(lessons, index, config)
         batch = Batch(*(column[None] for column in row))
         with torch.inference_mode():
             at = networks.detector(batch.template, batch.template_points)

@@ -14,6 +14,7 @@ from torch import Tensor
 from mebench.content import content_folder
 from mebench.errors import WeightsError
 from mebench.io.files import atomic_path
+from mebench.io.kinds import kind_of_file
 from mebench.methods.fomm.checkpoint import KIND
 
 SUFFIX = ".safetensors"
@@ -69,8 +70,11 @@ def read_weights(path: Path) -> dict[str, Any]:
             about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
+        what = kind_of_file(path)
         raise WeightsError(
-            f"{path}: not a readable safetensors file (truncated or another kind); {_ADVICE}"
+            f"{path}: {what}"
+            if what
+            else f"{path}: not a readable safetensors file (truncated or another kind); {_ADVICE}"
         ) from error
     found = about.get("kind", "none") if isinstance(about, dict) else "none"
     if found != KIND:
