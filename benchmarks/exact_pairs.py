@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.exact_pairs [--people 160] [--held 40] [--jobs 2] [--model FILE]
 
 Makes exact pairs (two clips of each of so many people, at 128 px) or takes those it finds. The last
-people are held back. The correction is the ridge regression of `correction`, learned on the others;
+people are held back. The correction is the ridge regression of `rehearsal`, learned on the others;
 with --model the correction of a trained fomm-prior stands beside it, learned by rehearsals on the
 clips it was trained on. Errors are of the 44 points' motion, in % of the eye distance.
 """
@@ -16,19 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mebench import settings
 from mebench.cli.progress import console_progress
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.config import PointsConfig
-from mebench.methods.fomm.correction import Correction, Rehearsals, fit_correction
 from mebench.methods.fomm.exact import CLIPS, FRAMES, ExactPairs, make_pairs
 from mebench.methods.fomm.points import pick
-from mebench.methods.fomm.rehearsal import from_pairs
+from mebench.methods.fomm.rehearsal import Rehearsals, fit_correction, from_pairs
 
-CENTRES, NOISE = 512, 0.0005
-"""As in the preset default."""
 _PARTS = {
     "jaw": range(17),
     "brows": range(17, 27),
@@ -63,12 +59,6 @@ def parts(pairs: ExactPairs, point_set: str) -> np.ndarray:
     return np.array([next(name for name, r in _PARTS.items() if k in r) for k in near])
 
 
-def linear(numbers: NDArray[np.float32]) -> Correction:
-    """Return a correction that is linear."""
-    none = np.zeros((0, len(numbers)), np.float32)
-    return Correction(numbers, none, none)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=160)
@@ -87,19 +77,15 @@ def main() -> None:
     known = from_pairs(pairs, config)
     cut = (chosen.people - chosen.held) * CLIPS * FRAMES
     held = Rehearsals(known.found[cut:], known.true[cut:])
-    rows = {"nothing": linear(np.zeros((held.found.shape[1],) * 2, np.float32))}
+    rows = {"nothing": np.zeros((held.found.shape[1],) * 2, np.float32)}
     if chosen.model is not None:
         state = checkpoint.read(chosen.model)["kp_detector"]
-        rows["rehearsals on the training clips"] = linear(state["correction"].numpy())
+        rows["rehearsals on the training clips"] = state["correction"].numpy()
     for people in sorted({15, 30, 60, chosen.people - chosen.held}):
         if people <= chosen.people - chosen.held:
             end = people * CLIPS * FRAMES
             learned = Rehearsals(known.found[:end], known.true[:end])
-            name = f"exact pairs of {people} people"
-            rows[name] = fit_correction([learned], config)
-            rows[f"{name}, {CENTRES} directions"] = fit_correction(
-                [learned], config, centres=CENTRES, noise=NOISE
-            )
+            rows[f"exact pairs of {people} people"] = fit_correction([learned], config)
     where = parts(pairs, config.point_set)
     names = [name for name in _PARTS if (where == name).any()]
     count = 2 * len(where)
@@ -116,7 +102,7 @@ def main() -> None:
         f"| (no motion) | {still.rms:.3f} | 0 | | " + " | ".join(f"{c:.3f}" for c in cells) + " |"
     )
     for name, correction in rows.items():
-        made = correction(held.found)
+        made = held.found + held.found @ correction
         motion = made[:, :count].reshape(true.shape)
         whole = told(motion, true)
         cells = [told(motion[:, where == n], true[:, where == n]).rms for n in names]

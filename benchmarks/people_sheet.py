@@ -57,7 +57,7 @@ def main() -> None:
         progress=console_progress(),
     )
     known = from_pairs(pairs, config.points)
-    lessons = Lessons(pairs, known.found, known.true, [correction_in(networks)])
+    lessons = Lessons(pairs, known.found, known.true, correction_in(networks))
     rows: list[list[Image]] = []
     off, on = [], []
     for person in range(chosen.people):

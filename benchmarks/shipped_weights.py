@@ -2,8 +2,11 @@
 
 Usage: mebench train fomm-prior --preset default --out TRAINED
        python -m benchmarks.shipped_weights TRAINED --out baselines/fomm-prior/weights [--jobs 2]
+       mebench train fomm-prior --preset further --out FURTHER
+       python -m benchmarks.shipped_weights FURTHER --out baselines/fomm-prior/weights [--jobs 2]
 
-The networks are examined on the exact pairs of people after those that they learned from.
+The second training starts from the weights that the first one put into the package. The networks
+are examined on the exact pairs of people after those that they learned from.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ def main() -> None:
         found = examine(method.networks, config, pairs)
         values[name] = {"people": [people, people + count - 1], **found}
     path = chosen.out / f"{size}{SUFFIX}"
+    before = sha256_file(path) if config.train.start == "shipped" else None
     states = {name: module.state_dict() for name, module in method.networks.modules().items()}
     write_weights(path, config.model_dump(mode="json"), states)
     log = chosen.trained / "losses.csv"
@@ -55,9 +59,14 @@ def main() -> None:
         "sha256": sha256_file(path),
         "numbers": sum(v.numel() for state in states.values() for v in state.values()),
         "commands": [
-            "mebench train fomm-prior --preset default --out trained",
-            "python -m benchmarks.shipped_weights trained --out baselines/fomm-prior/weights",
+            line
+            for preset in (["default"] if before is None else ["default", "further"])
+            for line in (
+                f"mebench train fomm-prior --preset {preset} --out {preset}",
+                f"python -m benchmarks.shipped_weights {preset} --out baselines/fomm-prior/weights",
+            )
         ],
+        "started_from": before,
         "seed": 0,
         "pairs": folder.name,
         "licence": "MIT; learned from SynthME alone, no photograph of a person was seen",

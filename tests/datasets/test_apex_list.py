@@ -45,7 +45,7 @@ def test_a_name_of_several_people_needs_the_subject(tmp_path, tiny):
     clips = load_dataset("casme2", tiny / "casme2").clips()
     names = [clip.annotation.clip_id for clip in clips]
     shared = next(name for name in names if names.count(name) > 1)
-    with pytest.raises(DatasetError, match="is a clip of several subjects.*add a column subject"):
+    with pytest.raises(DatasetError, match=r"is a clip of several subjects.*add a column subject"):
         with_listed(clips, listed(tmp_path, f"clip,apex\n{shared},50\n"))
 
 

@@ -22,8 +22,6 @@ class ModelConfig(BaselineConfig):
         blend: ``none`` (published), ``gate`` or ``residual``: the output starts from the warped
             template and is corrected through a learned gate; ``painter``: it is corrected by a
             decoder that sees the motion (see `painter`).
-        correction_centres: directions of motion that the correction of tracks knows one by one, an
-            even number (see `correction`); 0 keeps it linear.
         painter_widths: channels of the painter at each scale, the finest first.
         align_corners: one meaning of coordinates in sampler and resize; identity is then exact.
         mask_sigma: above 0, the mask logits start from the distance to each point (grid units).
@@ -37,7 +35,6 @@ class ModelConfig(BaselineConfig):
     num_points: int = Field(default=10, ge=1, le=100)
     jacobians: Literal["learned", "measured", "both", "regions"] = "measured"
     blend: Literal["none", "gate", "residual", "painter"] = "residual"
-    correction_centres: int = Field(default=0, ge=0, multiple_of=2)
     painter_widths: tuple[int, ...] = Field(default=(32, 48, 64, 64), min_length=2)
     align_corners: bool = True
     mask_sigma: float = Field(default=0.1, ge=0.0)

@@ -13,7 +13,6 @@ from scipy.ndimage import gaussian_filter1d
 
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.correction import corrected
 from mebench.methods.fomm.denormals import without_denormals
 from mebench.methods.fomm.keypoints import KPDetector
 from mebench.methods.fomm.material import resized
@@ -23,6 +22,7 @@ from mebench.methods.fomm.objective import compose
 from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.placement import Placement, compose_in, cut_out, is_aligned
 from mebench.methods.fomm.points import pick
+from mebench.methods.fomm.rehearsal import corrected
 from mebench.methods.fomm.tracks import Tracks, stored_track
 from mebench.preprocess.canonical import eye_distance
 from mebench.preprocess.crop import HEAD, Crop
@@ -75,7 +75,7 @@ class FaceAnimator(Animator):
         if tracks is not None:
             points = pick(landmarks, self.config.points.point_set)
             if isinstance(self.detector, GivenPoints):
-                tracks = corrected(tracks, self.detector.known())
+                tracks = corrected(tracks, self.detector.correction.numpy(force=True))
             tracks = steadied(tracks, self.config.inference.smooth_ms * driving.fps / 1000)
             moving = self._driving_points(tracks, eye_distance(landmarks))
         frames = resized(driving, size).frames

@@ -14,13 +14,12 @@ from torch.nn import functional
 
 from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig, SamplingConfig
-from mebench.methods.fomm.correction import Correction, unpacked
 from mebench.methods.fomm.fields import warp
 from mebench.methods.fomm.model import to_tensor
 from mebench.methods.fomm.networks import Networks, correction_in
 from mebench.methods.fomm.painter import Prior, face_prior
 from mebench.methods.fomm.points import mirror, pick
-from mebench.methods.fomm.rehearsal import from_pairs
+from mebench.methods.fomm.rehearsal import from_pairs, unpacked
 from mebench.methods.fomm.sampling import Batch, flip
 
 if TYPE_CHECKING:
@@ -44,24 +43,17 @@ class Lessons:
         pairs: the pairs.
         tracks: (N, 6K), what the tracker found in each (`rehearsal.features`).
         truth: (N, 6K), how the template's points truly move.
-        corrections: of the tracker's errors, learned without a share of the people each: where
-            there are several, pairs of every k-th person are corrected by the k-th, which never
-            saw them. Networks then learn from tracks as good as those of strangers are.
+        correction: (6K, 6K), of the tracker's errors.
     """
 
     pairs: ExactPairs
     tracks: NDArray[np.float32]
     truth: NDArray[np.float32]
-    corrections: Sequence[Correction]
+    correction: NDArray[np.float32]
 
     def keys(self) -> Sequence[str]:
         """Return the names of the pairs."""
         return [f"exact pair {index}" for index in range(len(self.pairs))]
-
-    def correction(self, index: int) -> Correction:
-        """Return the correction of the tracker's errors for a pair."""
-        person = index * self.pairs.people // len(self.pairs)
-        return self.corrections[person % len(self.corrections)]
 
 
 def draw_lessons(lessons: Lessons, config: FommConfig, seed: int, step: int) -> Batch:
@@ -116,7 +108,7 @@ def _tracked(
     found = lessons.tracks[index]
     # Noise comes before the correction, as in a compressed recording.
     found = found + rng.normal(0, 1, found.shape) * rng.uniform(0, sampling.track_noise)
-    corrected: NDArray[np.float32] = lessons.correction(index)(found[None])[0]
+    corrected: NDArray[np.float32] = (found + found @ lessons.correction).astype(np.float32)
     return corrected
 
 
@@ -174,7 +166,7 @@ def examine(networks: Networks, config: FommConfig, pairs: ExactPairs) -> dict[s
     correction, over all pairs.
     """
     known = from_pairs(pairs, config.points)
-    lessons = Lessons(pairs, known.found, known.true, [correction_in(networks)])
+    lessons = Lessons(pairs, known.found, known.true, correction_in(networks))
     generator = networks.generator.eval()
     sums = np.zeros(5)
     for index in range(len(pairs)):

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mebench.errors import UsageError
 from mebench.methods.fomm.blocks import Keypoints
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.correction import Correction
 from mebench.methods.fomm.discriminator import MultiScaleDiscriminator
 from mebench.methods.fomm.generator import OcclusionAwareGenerator
 from mebench.methods.fomm.keypoints import KPDetector, pixels_to_grid
@@ -24,31 +24,14 @@ class GivenPoints(nn.Module):
     """Stands in for the detector where points and Jacobians are both measured.
 
     Attributes:
-        correction: (6K, 6K), the linear part of what is known of the tracker's errors
-            (`correction.Correction`); zeros before training.
-        centres: (M, 6K), and pulls: (M, 6K), the rest of it; None where M is 0.
+        correction: (6K, 6K), what is known of the tracker's errors (`rehearsal.corrected`); zeros
+            before training.
     """
 
-    def __init__(self, align_corners: bool, count: int, centres: int = 0) -> None:
+    def __init__(self, align_corners: bool, count: int) -> None:
         super().__init__()
         self.align_corners = align_corners
-        self.correction = _known(6 * count, 6 * count)
-        self.centres = _known(centres, 6 * count) if centres else None
-        self.pulls = _known(centres, 6 * count) if centres else None
-
-    def known(self) -> Correction:
-        """Return what is known of the tracker's errors."""
-        none = np.zeros((0, self.correction.shape[1]), np.float32)
-        parts = (self.correction, self.centres, self.pulls)
-        return Correction(*(none if one is None else one.numpy(force=True) for one in parts))
-
-    @torch.no_grad()
-    def learn(self, known: Correction) -> None:
-        """Take what is known of the tracker's errors."""
-        self.correction.copy_(torch.from_numpy(known.linear))
-        for mine, found in ((self.centres, known.centres), (self.pulls, known.pulls)):
-            if mine is not None:
-                mine.copy_(torch.from_numpy(found))
+        self.correction = nn.Parameter(torch.zeros(6 * count, 6 * count), requires_grad=False)
 
     def forward(
         self, image: Tensor, points: Tensor | None = None, jacobian: Tensor | None = None
@@ -65,10 +48,6 @@ class GivenPoints(nn.Module):
             eye = torch.eye(2, dtype=value.dtype, device=value.device)
             jacobian = eye.expand(*value.shape[:2], 2, 2)
         return Keypoints(value, jacobian)
-
-
-def _known(rows: int, columns: int) -> nn.Parameter:
-    return nn.Parameter(torch.zeros(rows, columns), requires_grad=False)
 
 
 class Networks(NamedTuple):
@@ -101,7 +80,7 @@ def build(config: FommConfig, seed: int, *, with_critic: bool = False) -> Networ
 def _detector(config: FommConfig) -> KPDetector | GivenPoints:
     model = config.model
     if model.jacobians == "measured":
-        return GivenPoints(model.align_corners, config.point_count, model.correction_centres)
+        return GivenPoints(model.align_corners, config.point_count)
     return KPDetector(
         block_expansion=model.detector_width,
         num_kp=config.point_count,
@@ -160,12 +139,13 @@ def _critic(config: FommConfig) -> MultiScaleDiscriminator:
     )
 
 
-def correction_in(networks: Networks) -> Correction:
-    """Return the correction of tracks that networks of measured points hold.
+def correction_in(networks: Networks) -> NDArray[np.float32]:
+    """Return the correction of tracks (6K, 6K) that networks of measured points hold.
 
     Raises:
         UsageError: for networks that find their points.
     """
     if not isinstance(networks.detector, GivenPoints):
         raise UsageError("only networks with measured points correct tracks")
-    return networks.detector.known()
+    found: NDArray[np.float32] = networks.detector.correction.numpy(force=True)
+    return found

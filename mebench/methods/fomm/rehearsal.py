@@ -1,13 +1,16 @@
-"""Makes known motion for the tracker to follow: real faces under fields that are known.
+"""Learns what the tracker gets wrong, from rehearsals: real faces under fields that are known.
 
-A clip's face is moved by known fields, half of them the measured motion of other training clips,
-and the tracker follows its points; `correction` learns from what it found.
+Optical flow shrinks small motion and smears it. How, depends on where skin has texture and on what
+faces do, so it can be learnt: the clip's face is moved by known fields, half of them the measured
+motion of other training clips, the tracker follows its points, and ridge regression says how to
+come from what it found to what was true. The map is linear and takes no motion to no motion.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,13 +20,12 @@ from numpy.typing import NDArray
 
 from mebench import spec
 from mebench.methods.fomm.config import FommConfig, PointsConfig
-from mebench.methods.fomm.correction import Rehearsals, features
 from mebench.methods.fomm.dense_flow import face_depth, few_changes, gray_frames
 from mebench.methods.fomm.fields import carried, laid_on, random_field, scaled_to, warp
 from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.material import Material
-from mebench.methods.fomm.points import pick
-from mebench.methods.fomm.tracks import follow, local_affine, measure_gray
+from mebench.methods.fomm.points import mirror, pick
+from mebench.methods.fomm.tracks import Tracks, follow, local_affine, measure_gray
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import Points
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from mebench.methods.fomm.exact import ExactPairs
 
 Array = NDArray[np.float32]
+Double = NDArray[np.float64]
 
 _HEAD = 0.006
 """Shift of the head, and its turn per depth: standard deviation, eye distances."""
@@ -42,6 +45,10 @@ _PEAK = (0.004, 0.022)
 """Least and most peak motion, eye distances."""
 _BORROWED = 0.5
 _LENDERS = 6
+_RIDGE = 1.0
+_GRADIENT = 0.1
+"""Weight of Jacobians against displacements in eye distances."""
+_STILL = 1e-4
 
 
 class Lender(NamedTuple):
@@ -49,6 +56,17 @@ class Lender(NamedTuple):
 
     landmarks: Points
     fields: NDArray[np.float16]
+
+
+class Rehearsals(NamedTuple):
+    """Known motion of a face's points, and what the tracker made of it.
+
+    Shapes: found and true (N, 6K): displacements in eye distances, then weighted Jacobians less
+    the identity.
+    """
+
+    found: Array
+    true: Array
 
 
 def lenders_of(materials: Sequence[Material], index: int) -> list[Lender]:
@@ -92,6 +110,48 @@ def from_pairs(pairs: ExactPairs, config: PointsConfig) -> Rehearsals:
     return Rehearsals(np.concatenate(found), np.concatenate(true))
 
 
+def features(motion: Array, jacobians: Array) -> Array:
+    """Return displacements (N, K, 2), eye distances, and Jacobians (N, K, 2, 2) as (N, 6K)."""
+    change = np.float32(_GRADIENT) * (jacobians - np.eye(2, dtype=np.float32))
+    rows = [part.reshape(len(part), -1) for part in (motion, change)]
+    return np.concatenate(rows, axis=1).astype(np.float32)
+
+
+def unpacked(row: Array) -> tuple[Array, Array]:
+    """Return the displacements (..., K, 2) and Jacobians (..., K, 2, 2) of rows (..., 6K)."""
+    count = row.shape[-1] // 6
+    motion = row[..., : 2 * count].reshape(*row.shape[:-1], count, 2)
+    change = row[..., 2 * count :].reshape(*row.shape[:-1], count, 2, 2)
+    return motion, (change / np.float32(_GRADIENT) + np.eye(2)).astype(np.float32)
+
+
+def fit_correction(rehearsals: Sequence[Rehearsals], config: PointsConfig) -> Array:
+    """Return C (6K, 6K) such that found + found @ C is nearest to true, by ridge regression.
+
+    Every rehearsal counts alike, whatever its size, and once more in a mirror.
+    """
+    found = np.concatenate([r.found for r in rehearsals]).astype(np.float64)
+    true = np.concatenate([r.true for r in rehearsals]).astype(np.float64)
+    partner = mirror(config.point_set)
+    found = np.concatenate([found, _mirrored(found, partner)])
+    true = np.concatenate([true, _mirrored(true, partner)])
+    count = 2 * len(partner)
+    weight = 1 / (np.linalg.norm(true[:, :count], axis=1, keepdims=True) + _STILL)
+    found, true = found * weight, true * weight
+    normal = found.T @ found + _RIDGE * np.eye(found.shape[1])
+    return np.asarray(np.linalg.solve(normal, found.T @ (true - found)), np.float32)
+
+
+def corrected(tracks: Tracks, correction: Array) -> Tracks:
+    """Return tracks as the rehearsals say they truly were; unchanged by a correction of zeros."""
+    if not correction.any():
+        return tracks
+    found = features(tracks.motion / np.float32(tracks.eye_distance), tracks.jacobians)
+    motion, jacobians = unpacked(found + found @ correction)
+    motion = (motion * np.float32(tracks.eye_distance)).astype(np.float32)
+    return replace(tracks, motion=motion, jacobians=jacobians)
+
+
 def _run(material: Material, lenders: list[Lender], config: FommConfig) -> Arrays:
     count, size = config.train.rehearsals, material.frames.shape[1]
     rng = np.random.default_rng(int(_digest(material, lenders)[:12], 16))
@@ -133,6 +193,14 @@ def _field(material: Material, lenders: list[Lender], size: int, rng: np.random.
     measured = lender.fields[int(rng.integers(len(lender.fields)))].astype(np.float32)
     sign = np.float32(rng.choice([-1.0, 1.0]))
     return sign * laid_on(measured, lender.landmarks, material.landmarks, size)
+
+
+def _mirrored(rows: Double, partner: NDArray[np.intp]) -> Double:
+    count, sign = len(partner), np.array([-1.0, 1.0])
+    motion = rows[:, : 2 * count].reshape(-1, count, 2)[:, partner] * sign
+    change = rows[:, 2 * count :].reshape(-1, count, 2, 2)[:, partner]
+    change = change * (sign[:, None] * sign)
+    return np.concatenate([motion.reshape(len(rows), -1), change.reshape(len(rows), -1)], axis=1)
 
 
 def _digest(material: Material, lenders: list[Lender]) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from mebench import spec
@@ -22,21 +23,20 @@ from mebench.io.figures import beside_a_result
 from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.allocator import keep_freed_memory
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.correction import (
-    Correction,
-    corrected,
-    cross_fitted,
-    fit_correction,
-)
 from mebench.methods.fomm.engine import BEST, CHECKPOINT, LOSSES, VALIDATION, Engine, Job
-from mebench.methods.fomm.kept import Arrays, kept
 from mebench.methods.fomm.lessons import Lessons
 from mebench.methods.fomm.material import Material, prepare
 from mebench.methods.fomm.networks import GivenPoints, Networks, correction_in
 from mebench.methods.fomm.painter import Painter
 from mebench.methods.fomm.perceptual import PerceptualLoss
 from mebench.methods.fomm.processes import fabric_for, share
-from mebench.methods.fomm.rehearsal import from_pairs, lenders_of, rehearse
+from mebench.methods.fomm.rehearsal import (
+    corrected,
+    fit_correction,
+    from_pairs,
+    lenders_of,
+    rehearse,
+)
 from mebench.methods.fomm.spawned import run_spawned
 from mebench.methods.fomm.tracks import clip_digest
 from mebench.methods.fomm.training_aids import draw_losses, in_this_process
@@ -226,25 +226,10 @@ class Trainer:
         )
         known = from_pairs(pairs, points)
         detector = self.networks.detector
-        train = self.config.train
-        how: dict[str, Any] = {
-            "centres": self.config.model.correction_centres,
-            "noise": train.sampling.track_noise,
-        }
         if new and isinstance(detector, GivenPoints):
-            detector.learn(fit_correction([known], points, **how))
-
-        def crossed() -> Arrays:
-            parts = cross_fitted(known, train.people, points, **how)
-            return {f"{k} {n}": v for k, one in enumerate(parts) for n, v in one._asdict().items()}
-
-        stored = kept(self.workdir / "corrections.npz", crossed)
-        folds = len(stored) // len(Correction._fields)
-        corrections = [
-            Correction(*(stored[f"{k} {name}"] for name in Correction._fields))
-            for k in range(folds)
-        ]
-        return Lessons(pairs, known.found, known.true, corrections)
+            with torch.no_grad():
+                detector.correction.copy_(torch.from_numpy(fit_correction([known], points)))
+        return Lessons(pairs, known.found, known.true, correction_in(self.networks))
 
     def _believed(self, material: Material) -> Material:
         """Return a clip with the tracks that its motion will be generated from."""
@@ -262,8 +247,9 @@ class Trainer:
             for rehearsals in each(made, work, self.jobs):
                 found.append(rehearsals)
                 task.advance()
-        centres = self.config.model.correction_centres
-        detector.learn(fit_correction(found, self.config.points, centres=centres))
+        correction = fit_correction(found, self.config.points)
+        with torch.no_grad():
+            detector.correction.copy_(torch.from_numpy(correction))
 
 
 def run_here(job: Job, fabric: Fabric, report: Any) -> None:

@@ -16,14 +16,13 @@ from mebench.errors import UsageError
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.blocks import coordinate_grid
 from mebench.methods.fomm.config import FommConfig
-from mebench.methods.fomm.correction import Correction, features, unpacked
 from mebench.methods.fomm.exact import make_pairs
 from mebench.methods.fomm.lessons import Lessons, backward_flow, draw_lessons, examine
 from mebench.methods.fomm.networks import build
 from mebench.methods.fomm.objective import Objective
 from mebench.methods.fomm.painter import MAPS, Painter, Prior, face_prior, mirrored
 from mebench.methods.fomm.points import MIRROR_68
-from mebench.methods.fomm.rehearsal import from_pairs
+from mebench.methods.fomm.rehearsal import features, from_pairs, unpacked
 from mebench.preprocess.known_flow import grid, sources
 from mebench.types import Face, SilentProgress
 
@@ -34,7 +33,6 @@ SMALL = {
         "blend": "painter",
         "painter_widths": [8, 8],
         "mask_kernel": 3,
-        "correction_centres": 4,
         "motion_width": 4,
         "motion_max": 8,
         "motion_blocks": 2,
@@ -69,9 +67,7 @@ def pairs(tmp_path_factory):
 def told(pairs, config):
     """Lessons whose tracker makes no errors."""
     true = from_pairs(pairs, config.points).true
-    size = true.shape[1]
-    none = Correction(*(np.zeros((rows, size), np.float32) for rows in (size, 0, 0)))
-    return Lessons(pairs, true, true, [none])
+    return Lessons(pairs, true, true, np.zeros((true.shape[1],) * 2, np.float32))
 
 
 def loud(config, seed=0):

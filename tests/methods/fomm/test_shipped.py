@@ -49,7 +49,7 @@ def test_the_files_are_those_that_are_stated_and_small():
 def test_they_load_and_the_file_says_how_they_were_trained():
     method = of_package()
     about = STATED[str(method.config.model.size)]
-    assert method.config == load_baseline("fomm-prior", preset="default").config
+    assert method.config == load_baseline("fomm-prior", preset="further").config
     states = [module.state_dict() for module in method.networks.modules().values()]
     assert sum(v.numel() for state in states for v in state.values()) == about["numbers"]
 
