@@ -97,6 +97,8 @@ def animate(
     with _face_of(template, "--face", "take a photo that shows one whole face from the front"):
         points = template_landmarks.points(template.name, photo, notes)
         face = _drawn_on(template, photo, points, size, crop, notes)
+    if aligner.problem is not None:
+        raise aligner.problem
     notes += [note.replace("--face", DRIVING_FACE) for note in aligner.notes]
     face_clip = replace(aligner.first, frames=clip, fps=float(rate))
     with told.task("draw", total=len(clip)) as task:
@@ -111,9 +113,11 @@ class _Aligner:
     Attributes:
         first: the clip of its first frame alone, once that was seen.
         notes: what is to be told of its face.
+        problem: why no face was found; what is wrong with the clip or the photo comes first.
     """
 
     first: FaceClip
+    problem: DatasetError | None = None
 
     def __init__(
         self, path: Path, landmarks: Landmarker, size: int, crop: Framing, task: Task
@@ -123,6 +127,14 @@ class _Aligner:
 
     def __call__(self, image: Image) -> Callable[[Image], Image]:
         """Find the face in the first frame; return what aligns a frame by it."""
+        try:
+            self._find(image)
+        except DatasetError as error:
+            self.problem = error
+            return lambda frame: frame[:1, :1]
+        return partial(self._aligned, np.asarray(self.first.to_source))
+
+    def _find(self, image: Image) -> None:
         whole = "take a clip whose first frame shows one whole face from the front"
         with _face_of(self.path, DRIVING_FACE, whole):
             self.first = prepare_frames(
@@ -134,7 +146,6 @@ class _Aligner:
                 notes=self.notes,
                 crop=self.crop,
             )
-        return partial(self._aligned, np.asarray(self.first.to_source))
 
     def _aligned(self, matrix: NDArray[np.float64], image: Image) -> Image:
         self.task.advance()

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "mebench"
 
 # Lower rooms know nothing of higher ones. A room may import rooms of its own or a lower level.
 LEVELS = [
-    {"types", "errors", "io.files"},
+    {"types", "errors", "io.files", "io.kinds"},
     {"spec", "registry", "settings", "content", "weights", "environment"},
     {"synthme", "facs", "io"},
     {"datasets"},
@@ -39,8 +39,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 def room_of(name: str) -> str | None:
     """Return the room of ``mebench.x.y``, None for the package itself."""
     parts = name.split(".")[1:]
-    if parts[:2] == ["io", "files"]:
-        return "io.files"
+    if ".".join(parts[:2]) in ("io.files", "io.kinds"):
+        return ".".join(parts[:2])
     return parts[0] if parts else None
 
 

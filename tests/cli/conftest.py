@@ -19,7 +19,9 @@ def refused(capsys):
         told = capsys.readouterr().err
         assert "Traceback" not in told
         assert "--debug" not in told
-        lines = [line for line in told.splitlines() if not re.match(r"\w[\w -]*: \d+/\d+", line)]
+        lines = [
+            line for line in told.splitlines() if not re.match(r"\w[\w -]*: \d+(/\d+)? ?", line)
+        ]
         assert len(lines) == 1, told
         return code, lines[0]
 

@@ -145,7 +145,7 @@ class Objective(nn.Module):
         field = full_field(motion.deformation, batch.template, self.config.model.align_corners)
         size = batch.flow.shape[1]
         true = coordinate_grid((size, size), field) + batch.flow * (2 / (size - 1))
-        return torch.where(batch.flow_shown[:, None, None, None], true, field)
+        return torch.where(batch.flow_shown.reshape(-1, 1, 1, 1), true, field)
 
     def _points(self, batch: Batch) -> tuple[Keypoints, Keypoints]:
         pair = self._pair(batch)

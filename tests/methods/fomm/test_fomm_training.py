@@ -211,7 +211,7 @@ def test_published_parts_train_too(tiny, clips, tmp_path, blend):
 
 def test_the_presets_of_the_shipped_baseline():
     spec = baseline_spec("fomm-prior")
-    assert set(spec.presets) == {"shipped", "quick", "scratch", "default", "paper"}
+    assert set(spec.presets) == {"shipped", "quick", "scratch", "default", "further", "paper"}
     quick = load_baseline("fomm-prior", overrides={"train.steps": "7"})
     assert quick.config.train.steps == 7
     paper = load_baseline("fomm-prior", preset="paper").config

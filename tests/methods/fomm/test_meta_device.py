@@ -67,7 +67,8 @@ def batch_on_meta(config):
         shapes |= {"maps": (MAPS, SIZE, SIZE), "unit": (), "change": (3, SIZE, SIZE)}
     made = {name: torch.zeros(PAIRS, *shape, device="meta") for name, shape in shapes.items()}
     known = torch.zeros(PAIRS, dtype=torch.bool, device="meta")
-    return Batch(**made, flow_known=known, clip=torch.zeros(PAIRS, dtype=torch.int64))
+    clip = torch.zeros(PAIRS, dtype=torch.int64)
+    return Batch(**made, flow_known=known, clip=clip, flow_shown=known)
 
 
 @pytest.mark.parametrize("motion_only", [True, False], ids=["motion", "whole"])
