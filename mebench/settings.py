@@ -52,6 +52,7 @@ def _for_this_run(place: Path, why: str) -> Path:
     return made
 
 
+@cache
 def _unwritable(place: Path) -> str | None:
     """Return why nothing can be written below a folder, or None."""
     try:

@@ -99,14 +99,13 @@ def prepare(
 
     if tim is not None and triples is not None:
         raise UsageError("--triples writes recorded frames and --tim makes others; leave out one")
+    listed = read_apexes(Path(apex)) if Path(apex).suffix.lower() == ".csv" else None
+    spotted: Any = apex if listed is None else "motion"
+    check_method(spotted)
     source = load(dataset, root, **how)
-    clips = source.clips(on_missing=on_missing)
-    remarks: list[str] = []
-    how_spotted: Any = apex
-    if Path(apex).suffix.lower() == ".csv":
-        clips, remarks = with_listed(clips, read_apexes(Path(apex)))
-        how_spotted = "motion"
-    check_method(how_spotted)
+    clips, remarks = source.clips(on_missing=on_missing), list[str]()
+    if listed is not None:
+        clips, remarks = with_listed(clips, listed)
     landmarker = choose_landmarker(
         dataset, source.root, how=landmarks, folder=landmarks_root, face=face
     )
@@ -122,7 +121,7 @@ def prepare(
         backend=backend,
         progress=progress,
         on_missing=on_missing,
-        apex=how_spotted,
+        apex=spotted,
         tim=tim,
         crop=chosen,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mebench.errors import DatasetError, UsageError
-from mebench.io.tables import as_number, read_cells
+from mebench.io.tables import read_cells, whole_number
 from mebench.types import Clip
 
 _FILE = frozenset({"filename", "file", "clip", "name", "video", "sample", "foldername"})
@@ -49,17 +49,14 @@ def read_apexes(path: Path) -> ListedApexes:
         )
     rows = []
     for number, line in enumerate(lines, 2):
-        cells = [cell.strip() for cell in line]
-        if not any(cells) or not cells[apex]:
+        cells = [cell.strip() for cell in (*line, *[""] * (len(head) - len(line)))]
+        if not cells[apex]:
             continue
-        try:
-            frame = as_number(cells[apex])
-        except ValueError:
-            frame = -1.0
-        if frame != int(frame) or frame < 0:
+        frame = whole_number(cells[apex])
+        if frame is None or frame < 0:
             raise UsageError(f"{path} row {number}: apex '{cells[apex][:40]}' is no frame number")
         person = "" if subject is None else cells[subject]
-        rows.append((person, os.path.splitext(cells[name])[0], int(frame)))
+        rows.append((person, os.path.splitext(cells[name])[0], frame))
     return ListedApexes(path, tuple(rows))
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from mebench.datasets.layout import MAX_FOLDERS, Media
 from mebench.datasets.media import CLIP_SUFFIXES
 from mebench.errors import DatasetError
+from mebench.io.files import ways_to
 from mebench.io.frames import EXTENSIONS, frame_number
 
 OWN_SUFFIXES = CLIP_SUFFIXES | {".gif", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"}
@@ -102,7 +103,7 @@ def _walk(root: Path, folder: Path, found: OwnFiles, seen: set[str]) -> bool:
 
 
 def _name(path: Path, root: Path) -> str:
-    return Path(os.path.abspath(root)).name if path == root else path.relative_to(root).as_posix()
+    return ways_to(root)[0].name if path == root else path.relative_to(root).as_posix()
 
 
 def _listing(folder: Path, found: OwnFiles) -> tuple[list[Path], list[Path], int, int]:

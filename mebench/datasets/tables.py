@@ -15,7 +15,7 @@ from mebench.errors import DatasetError
 from mebench.facs.codes import cell_text
 from mebench.io.frames import DAMAGE_ERRORS
 from mebench.io.kinds import HEAD, kind_of
-from mebench.io.tables import read_cells
+from mebench.io.tables import read_cells, whole_number
 
 COLUMNS: Mapping[str, frozenset[str]] = {
     "subject": frozenset({"subject", "sub", "subid"}),
@@ -62,9 +62,7 @@ class Row:
 
     def whole(self, column: str) -> int | None:
         """Return a cell as a whole number, or None when it is empty or something else."""
-        text = self.text(column)
-        found = re.fullmatch(r"(-?[0-9]{1,12})(?:[.,]0*)?", text)
-        return int(found.group(1)) if found else None
+        return whole_number(self.text(column))
 
 
 @dataclass(frozen=True)
@@ -249,7 +247,7 @@ def _xls(data: bytes) -> list[Sheet]:
     import xlrd  # type: ignore[import-untyped]
 
     try:
-        book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True)
+        book = _opened_xls(xlrd, data)
     except xlrd.XLRDError as error:
         raise ValueError(str(error)) from error
     sheets = []
@@ -259,6 +257,14 @@ def _xls(data: bytes) -> list[Sheet]:
         ]
         sheets.append(Sheet(sheet.name, _merged(lines, sheet.merged_cells)))
     return sheets
+
+
+def _opened_xls(xlrd: Any, data: bytes) -> Any:
+    """Open a book with what tells merged cells; without it where its styles cannot be read."""
+    try:
+        return xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True)
+    except DAMAGE_ERRORS:
+        return xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
 
 
 def _csv(path: Path, data: bytes) -> list[Cells]:

@@ -19,7 +19,6 @@ Tell = Callable[[str], None]
 
 _HDR = {16: "PQ", 18: "HLG"}
 """Transfer functions of high dynamic range by their numbers in ITU-T H.273."""
-_COVER = "attached_pic"
 _TURNED = "DISPLAYMATRIX"
 _QUARTER = 0.02
 """How far a display matrix may be from quarter turns and mirrors, relative to its scale."""
@@ -42,16 +41,15 @@ def video_of(path: Path, container: Any, tell: Tell) -> Any:
     Raises:
         DatasetError: when there is none.
     """
-    moving = [one for one in container.streams.video if _COVER not in _dispositions(one)]
+    from av.stream import Disposition
+
+    cover = Disposition.attached_pic
+    moving = [one for one in container.streams.video if not one.disposition & cover]
     if not moving:
         raise DatasetError(f"{path}: holds no moving images; give an mp4, avi or gif")
     if len(moving) > 1:
         tell(f"{path}: holds {len(moving)} films; the first is taken")
     return moving[0]
-
-
-def _dispositions(stream: Any) -> str:
-    return str(getattr(stream, "disposition", ""))
 
 
 @dataclass
@@ -66,7 +64,6 @@ class Film:
     container: Any
     stream: Any
     times: list[float | None] = field(default_factory=list)
-    _stored: int = 0
     _left_out: int = 0
     _damaged: int = 0
     _remarks: Counter[str] = field(default_factory=Counter)
@@ -74,7 +71,6 @@ class Film:
     def images(self) -> Iterator[Image]:
         """Yield the frames (H, W, 3) that are to be shown, in order."""
         for packet in self.container.demux(self.stream):
-            self._stored += bool(packet.size)
             self._left_out += bool(packet.size and packet.is_discard)
             for frame in packet.decode():
                 self.times.append(frame.time)
@@ -86,7 +82,7 @@ class Film:
 
     def tell(self, tell: Tell) -> None:
         """Tell what was noticed, once all frames are decoded."""
-        stated = max(self.stream.frames, self._stored) - self._left_out
+        stated = self.stream.frames - self._left_out
         if len(self.times) < stated:
             tell(
                 f"{self.path}: {len(self.times)} of {stated} frames can be decoded; "

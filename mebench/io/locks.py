@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from filelock import FileLock, Timeout
 
 from mebench.errors import UsageError
 
+_LOG = logging.getLogger("mebench")
+
 
 @contextmanager
 def alone_in(out: Path, cache: Path) -> Iterator[None]:
     """Hold `out` while the block runs; the lock is a file below `cache`, and ends with the process.
 
-    Where the disk knows no locks, nothing is held.
+    Where the disk knows no locks, nothing is held, and that is told.
 
     Raises:
         UsageError: when another process holds it.
@@ -31,9 +34,13 @@ def alone_in(out: Path, cache: Path) -> Iterator[None]:
         raise UsageError(
             f"{out}: another mebench writes here now; wait for it, or choose another --out"
         ) from error
-    except (OSError, NotImplementedError):
-        yield
-        return
+    except (OSError, NotImplementedError) as error:
+        _LOG.warning(
+            "%s: no lock can be held there (%s); see to it that no other mebench writes %s",
+            cache,
+            " ".join(str(error).split()),
+            out,
+        )
     try:
         yield
     finally:

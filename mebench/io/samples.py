@@ -42,7 +42,7 @@ def eight_bits(path: Path, image: Pil.Image, bits: int, data: bytes) -> Image:
     if mode == "LAB":
         raise DatasetError(f"{path}: a picture in LAB colours; save it as RGB")
     if bits == _SIXTEEN:
-        return _deep_colour(path, data, image)
+        _require_whole_range(path, data)
     if mode in _SEE_THROUGH or "transparency" in image.info:
         seen = np.array(image.convert("RGBA"), dtype=np.uint8)
         return np.where(seen[..., 3:] == 0, np.uint8(0), seen[..., :3])
@@ -57,14 +57,11 @@ def sample_bits(image: Pil.Image, data: bytes) -> int:
     return int(np.max(bits))
 
 
-def _deep_colour(path: Path, data: bytes, image: Pil.Image) -> Image:
-    """Return a colour picture of 16 bits, of which Pillow sees the upper eight alone."""
+def _require_whole_range(path: Path, data: bytes) -> None:
+    """Refuse a colour picture of fewer bits in 16: Pillow sees the upper eight alone."""
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16 or found.ndim != 3:
-        return np.array(image.convert("RGB"), dtype=np.uint8)
-    colours = found[..., :3]
-    _upper(path, colours.astype(np.int64))
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+    if found is not None and found.dtype == np.uint16:
+        _upper(path, found[..., :3].astype(np.int64))
 
 
 def _upper(path: Path, samples: NDArray[np.int64]) -> NDArray[np.uint8]:

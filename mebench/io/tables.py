@@ -11,14 +11,15 @@ from collections.abc import Sequence
 _SIGNS = (";", "\t", ",")
 _LOOKED_AT = 30
 _WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_WHOLE = re.compile(r"(-?[0-9]{1,12})(?:[.,]0*)?")
 _SAID = re.compile(r"^\"?sep=(.)\"?\r?\n", re.IGNORECASE)
 
 
 def read_cells(data: bytes, encodings: Sequence[str] = ("utf-8-sig",)) -> list[list[str]]:
     r"""Return the cells of a CSV or TSV by rows, without empty columns and rows at the end.
 
-    UTF-16 is known by its mark. What parts the cells is the sign that parts the most rows alike,
-    or what a first line ``sep=;`` says.
+    UTF-16 is known by its mark or its zeros. What parts the cells is the sign that parts the most
+    rows alike, or what a first line ``sep=;`` says.
 
     Raises:
         ValueError: for text of none of the `encodings`, or quotes that do not end.
@@ -49,6 +50,16 @@ def as_number(text: str) -> float:
     if plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
     return float(plain)
+
+
+def whole_number(text: str) -> int | None:
+    """Return a whole number, with a decimal part of zeros or none; None for anything else.
+
+    >>> whole_number("46"), whole_number("46,0"), whole_number("46.5"), whole_number("nan")
+    (46, 46, None, None)
+    """
+    found = _WHOLE.fullmatch(text.strip())
+    return int(found.group(1)) if found else None
 
 
 def _text(data: bytes, encodings: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic import ValidationError as ValidationError
 
 from mebench.errors import SubmissionError
+from mebench.io.files import ways_to
 from mebench.spec import explain
 from mebench.submission.source import MANIFEST as MANIFEST
 from mebench.submission.text import plain
@@ -91,7 +91,7 @@ def id_from(folder: Path) -> str:
     >>> id_from(Path("runs/My Résults (final)"))
     'my-results-final'
     """
-    apart = unicodedata.normalize("NFKD", Path(os.path.abspath(folder)).name)
+    apart = unicodedata.normalize("NFKD", ways_to(folder)[0].name)
     name = apart.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")[:64] or "submission"
 

@@ -141,9 +141,11 @@ def test_two_processes_never_write_one_folder(tmp_path, monkeypatch, capsys, tin
         pass
 
 
-def test_a_place_without_locks_is_no_reason_to_stop(tmp_path):
+def test_a_place_without_locks_is_told_and_no_reason_to_stop(tmp_path, caplog):
     from mebench.io.locks import alone_in
 
     (tmp_path / "cache").write_text("a file where a folder should be")
     with alone_in(tmp_path / "x", tmp_path / "cache"):
-        pass
+        assert "no lock can be held there" in caplog.text
+    with pytest.raises(ZeroDivisionError), alone_in(tmp_path / "x", tmp_path / "cache"):
+        raise ZeroDivisionError

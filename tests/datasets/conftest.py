@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from dataset_trees import (
+    CASME2,
     CASME2_HEADER,
     CASME2_ROWS,
+    SAMM,
     SAMM_HEADER,
     SAMM_ROWS,
     save_frames,
     save_sheet,
 )
+
+
+@pytest.fixture
+def export(tiny: Path, tmp_path: Path) -> Path:
+    """Return an export of its own: frames are links, so they must be replaced, not written to."""
+    place = tmp_path / "synthme"
+    shutil.copytree(tiny, place, copy_function=os.link)
+    for table in (CASME2, SAMM):
+        (place / table).unlink()
+        shutil.copy(tiny / table, place / table)
+    return place
 
 
 @pytest.fixture

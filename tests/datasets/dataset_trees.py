@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import numpy as np
 import openpyxl
 from PIL import Image as Pil
 
+from mebench.datasets.base import Options, load_dataset
+from mebench.datasets.index import index_csv
+
+CASME2 = "casme2/CASME2-coding-20140508.xlsx"
+SAMM = "samm/SAMM_Micro_FACS_Codes_v2.xlsx"
 CASME2_HEADER = [
     "Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None, "Action Units",
     "Estimated Emotion",
@@ -56,3 +62,10 @@ def save_frames(folder: Path, names: Sequence[str], size: tuple[int, int] = (12,
     for index, name in enumerate(names):
         pixels = np.full((*size, 3), min(10 * index, 255), np.uint8)
         Pil.fromarray(pixels).save(folder / name, quality=95)
+
+
+def rows_of(root: Path, dataset: str, **how: object) -> list[dict[str, str]]:
+    """Return the index without the columns a quirk may change: where it lies, what was told."""
+    text = index_csv(load_dataset(dataset, root, Options(**how)).clips())  # type: ignore[arg-type]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    return [{k: v for k, v in row.items() if k not in ("path", "corrections")} for row in rows]

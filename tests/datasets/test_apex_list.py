@@ -56,6 +56,8 @@ def test_a_name_of_several_people_needs_the_subject(tmp_path, tiny):
         ("", "needs columns filename and apex, got none"),
         ("clip,apex\na,five\n", "row 2: apex 'five' is no frame number"),
         ("clip,apex\na,5.5\n", "row 2: apex '5.5' is no frame number"),
+        ("apex,clip\n\ninf\n", "row 3: apex 'inf' is no frame number"),
+        ("clip,apex\na,nan\n", "row 2: apex 'nan' is no frame number"),
     ],
 )
 def test_other_tables_are_refused_in_one_line(tmp_path, text, words):

@@ -12,34 +12,14 @@ from pathlib import Path
 import av
 import openpyxl
 import pytest
+from dataset_trees import CASME2, SAMM, rows_of
 
 from mebench.datasets.base import Options, load_dataset
 from mebench.datasets.check import CheckReport
-from mebench.datasets.index import index_csv
 from mebench.datasets.layout import find_clips
 from mebench.io.frames import read_frames
 
-CASME2 = "casme2/CASME2-coding-20140508.xlsx"
-SAMM = "samm/SAMM_Micro_FACS_Codes_v2.xlsx"
 RAW = "casme2/CASME2_RAW_selected"
-
-
-@pytest.fixture
-def export(tiny: Path, tmp_path: Path) -> Path:
-    """Return an export of its own: frames are links, so they must be replaced, not written to."""
-    place = tmp_path / "synthme"
-    shutil.copytree(tiny, place, copy_function=os.link)
-    for table in (CASME2, SAMM):
-        (place / table).unlink()
-        shutil.copy(tiny / table, place / table)
-    return place
-
-
-def rows_of(root: Path, dataset: str, **how: object) -> list[dict[str, str]]:
-    """Return the index without the columns a quirk may change: where it lies, what was told."""
-    text = index_csv(load_dataset(dataset, root, Options(**how)).clips())  # type: ignore[arg-type]
-    rows = list(csv.DictReader(io.StringIO(text)))
-    return [{k: v for k, v in row.items() if k not in ("path", "corrections")} for row in rows]
 
 
 def check(export: Path, dataset: str) -> CheckReport:
@@ -418,35 +398,3 @@ def test_a_pack_of_the_challenge_is_read_as_teams_have_it(export: Path, flat: bo
     assert report.complete
     assert report.synthetic
     assert not load_dataset("megc2022", export).check().complete
-
-
-@pytest.mark.parametrize("dataset", ["casme2", "samm", "smic"])
-def test_a_root_and_folders_that_are_links_count_by_the_names_that_were_given(
-    export: Path, tiny: Path, tmp_path: Path, dataset: str
-) -> None:
-    real = tmp_path / "store" / "volume7"
-    real.parent.mkdir()
-    (export / dataset).rename(real)
-    (tmp_path / "mine" / "deep").mkdir(parents=True)
-    link = tmp_path / "mine" / "deep" / dataset
-    link.symlink_to(real, target_is_directory=True)
-    subject = next(p for p in sorted(real.rglob("*")) if p.is_dir() and p.parent != real)
-    subject.rename(tmp_path / "store" / "moved")
-    subject.symlink_to(tmp_path / "store" / "moved", target_is_directory=True)
-    assert rows_of(link, dataset) == rows_of(tiny / dataset, dataset)
-    report = load_dataset(dataset, link).check()
-    assert not any("outside the root" in note for note in report.notes)
-
-
-def test_a_table_beside_a_link_and_one_beside_its_target_are_found(
-    export: Path, tiny: Path, tmp_path: Path
-) -> None:
-    table, frames = export / CASME2, tmp_path / "frames"
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    inside = next(p for p in (export / "casme2").iterdir() if p.is_dir())
-    inside.rename(frames)
-    link = tmp_path / "a" / inside.name
-    link.symlink_to(frames, target_is_directory=True)
-    shutil.copy(table, tmp_path / "a")
-    assert rows_of(link, "casme2") == rows_of(tiny / "casme2", "casme2")

@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from mebench.errors import DatasetError
 from mebench.io.video import clip_facts, count_frames, read_clip_file, read_driving
@@ -178,6 +179,27 @@ def test_of_several_films_the_first_is_taken_and_told(tmp_path):
     notes = []
     assert like(read_clip_file(path, notes)[0][0], picture())
     assert notes == [f"{path}: holds 2 films; the first is taken"]
+
+
+def test_a_cover_picture_is_no_film(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=RATE)
+        moving = container.add_stream("libx264", rate=RATE)
+        for stream, kind in ((cover, "yuvj444p"), (moving, "yuv444p")):
+            stream.width, stream.height, stream.pix_fmt = WIDE, HIGH, kind
+        cover.disposition = Disposition.attached_pic
+        moving.options = {"qp": "0"}
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(255 - picture(), format="rgb24")))
+        for number in range(4):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            container.mux(moving.encode(frame))
+        container.mux([*cover.encode(), *moving.encode()])
+    notes = []
+    frames, _ = read_clip_file(path, notes)
+    assert len(frames) == count_frames(path) == 4
+    assert like(frames[0], picture())
+    assert notes == []
 
 
 def test_sound_alone_is_refused(tmp_path):

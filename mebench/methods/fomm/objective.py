@@ -139,9 +139,10 @@ class Objective(nn.Module):
         if network is None:
             raise UsageError("a painter needs a motion network")
         kp_template, kp_driving = self._points(batch)
+        learning = network.training
         network.eval()
         motion = network(batch.template, kp_driving, kp_template)
-        network.train(self.training)
+        network.train(learning)
         field = full_field(motion.deformation, batch.template, self.config.model.align_corners)
         size = batch.flow.shape[1]
         true = coordinate_grid((size, size), field) + batch.flow * (2 / (size - 1))
