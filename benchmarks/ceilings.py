@@ -60,6 +60,9 @@ def without(path: Path, off: tuple[str, ...], cache: Path) -> FommPrior:
     method = cast(FommPrior, load_baseline("fomm-prior"))
     method.load(path)
     method.cache = cache
+    if "lids" in off:
+        inference = method.config.inference.model_copy(update={"lids": False})
+        method.config = method.config.model_copy(update={"inference": inference})
     if "correction" in off:
         for known in method.networks.detector.parameters():
             known.data.zero_()
@@ -144,9 +147,10 @@ def main() -> None:
 
     exact = without(run / "training" / "model.pt", ("correction",), cache)
     rows_made: dict[str, Callable[[Pair], Frames]] = {
-        "tracks as found, no painter": drawn("correction", "field", "appearance"),
-        "corrected tracks, no painter": drawn("field", "appearance"),
-        "corrected tracks, refined field": drawn("appearance"),
+        "tracks as found, no painter": drawn("correction", "field", "appearance", "lids"),
+        "corrected tracks, no painter": drawn("field", "appearance", "lids"),
+        "corrected tracks, refined field": drawn("appearance", "lids"),
+        "without lids": drawn("lids"),
         "true motion of the points": lambda pair: with_true_points(exact, data, pair),
         "true flow, our painter": lambda pair: with_true_flow(exact, data, pair),
         "true flow and true shading": lambda pair: with_true_shading(data, pair),
@@ -156,7 +160,7 @@ def main() -> None:
             made = {pair: make(pair) for pair in data.pairs}
             rows[name] = scored(name.replace(" ", "-").replace(",", ""), made, data, Path(folder))
     print("| drawn | " + " | ".join(KEYS) + " |\n|---|" + "--:|" * len(KEYS))
-    for name in ("copy-template", "linear-warp", *list(rows_made)[:3], "fomm-prior",
+    for name in ("copy-template", "linear-warp", *list(rows_made)[:4], "fomm-prior",
                  "true motion of the points", "true-warp", "true flow, our painter",
                  "true flow and true shading", "oracle"):  # fmt: skip
         values = (rows[name].metrics[key].value for key in KEYS)

@@ -1,9 +1,10 @@
 """What each module of fomm-prior is worth, and what people, steps and width add.
 
-Usage: python -m benchmarks.modules --out DIR [--steps 500] [--seeds 3] [--jobs 2]
+Usage: python -m benchmarks.modules --out DIR [--steps 300] [--seeds 3] [--jobs 2]
 
-Every training has the same steps, whose first tenth trains the motion network, and is examined on
-the exact pairs of ten people nobody learns from. Goes on where it was cut. Prints two tables.
+The correction of the tracks and the motion network are those of the shipped weights; every row
+trains a painter from random numbers for the same number of steps and is examined on the exact
+pairs of ten people nobody learns from. Goes on where it was cut. Prints two tables.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from mebench import settings
 from mebench.cli.progress import console_progress
-from mebench.io.files import write_json
+from mebench.io.files import sha256_file, write_json
 from mebench.methods.catalogue import load_baseline
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.config import FommConfig
@@ -28,10 +29,13 @@ from mebench.methods.fomm.exact import folder_name, make_pairs
 from mebench.methods.fomm.lessons import examine
 from mebench.methods.fomm.networks import GivenPoints, Networks, build
 from mebench.methods.fomm.painter import MAPS
+from mebench.methods.fomm.shipped import read_weights
 from mebench.methods.fomm.training import Trainer
 from mebench.types import SilentProgress
 
 PEOPLE, EXAMINED = 400, 10
+_AVERAGED = 0.98
+"""Of the moving average of the weights: short trainings need a short one."""
 _BLOCK = 4
 """Pixels of a block, which the painter sees as channels."""
 _BLIND = {
@@ -45,7 +49,7 @@ _WIDTHS = {"half": (16, 24, 32, 32), "twice": (64, 96, 128, 128)}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     chosen = parser.parse_args()
@@ -78,7 +82,8 @@ def main() -> None:
 class _Bench:
     def __init__(self, out: Path, steps: int, jobs: int) -> None:
         self.out, self.steps, self.jobs = out, steps, jobs
-        self.config = cast(FommPrior, load_baseline("fomm-prior", preset="default")).config
+        method = cast(FommPrior, load_baseline("fomm-prior", preset="further"))
+        self.config, self.shipped = method.config, method.shipped()
         size, points = self.config.model.size, self.config.points
         self.held = make_pairs(
             settings.cache_folder() / folder_name(size, points),
@@ -99,30 +104,44 @@ class _Bench:
     ) -> dict[str, dict[str, float]]:
         """Return what a training is worth; read where it was done before."""
         place = self.out / f"{name}-{seed}"
-        known = place / "examined.json"
-        if known.is_file():
-            found: dict[str, dict[str, float]] = json.loads(known.read_text(encoding="utf-8"))
+        done = place / "examined.json"
+        if done.is_file():
+            found: dict[str, dict[str, float]] = json.loads(done.read_text(encoding="utf-8"))
             return found
         config = self._config(change or {})
         networks = build(config, seed)
+        self._take_motion(networks)
         if blind is not None:
             hide(networks, blind)
         place.mkdir(parents=True, exist_ok=True)
         cache = settings.cache_folder()
-        trainer = Trainer(config, networks, place, "cpu", seed, jobs=self.jobs, cache=cache)
+        start = sha256_file(self.shipped)
+        trainer = Trainer(
+            config, networks, place, "cpu", seed, jobs=self.jobs, cache=cache, started_from=start
+        )
         trainer.fit([], console_progress())
         found = {"painted": examine(networks, config, self.held)}
         found["corrected"] = _unpainted(found["painted"])
         if isinstance(networks.detector, GivenPoints):
-            for known in networks.detector.parameters():
-                known.data.zero_()
+            for weights in networks.detector.parameters():
+                weights.data.zero_()
         found["raw"] = _unpainted(examine(networks, config, self.held))
-        write_json(known, found)
+        write_json(done, found)
         return found
+
+    def _take_motion(self, networks: Networks) -> None:
+        """Give the networks all that the shipped ones know but the painter."""
+        known = read_weights(self.shipped)
+        networks.detector.load_state_dict(known["kp_detector"])
+        whole = networks.generator.state_dict()
+        motion = {k: v for k, v in known["generator"].items() if not k.startswith("painter.")}
+        networks.generator.load_state_dict({**whole, **motion})
 
     def _config(self, change: Mapping[str, Mapping[str, Any]]) -> FommConfig:
         content = self.config.model_dump()
-        content["train"]["steps"] = self.steps
+        content["train"].update(
+            start="scratch", steps=self.steps, motion_first=0.0, learning_rate=1e-3, ema=_AVERAGED
+        )
         for room, values in change.items():
             content[room].update(values)
         return FommConfig.model_validate(content)

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("trained", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--took", default="", help="time and machine of the last training")
     chosen = parser.parse_args()
     method = cast(FommPrior, load_baseline("fomm-prior", preset="default"))
     method.load(chosen.trained / "model.pt")
@@ -68,6 +69,7 @@ def main() -> None:
         ],
         "started_from": before,
         "seed": 0,
+        "took": chosen.took,
         "pairs": folder.name,
         "licence": "MIT; learned from SynthME alone, no photograph of a person was seen",
         "losses_sha256": sha256_file(log),

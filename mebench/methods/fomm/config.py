@@ -218,6 +218,7 @@ class InferenceConfig(BaselineConfig):
         amplitude: factor on the motion; 1 keeps it as it is.
         smooth_ms: standard deviation of an average of the points' motion over time, milliseconds:
             correcting tracks makes the noise of compressed clips larger.
+        lids: with a painter, draw lids that close by `lids`, which measures how far they do.
         batch: frames computed together; changes speed, not the result.
     """
 
@@ -225,6 +226,7 @@ class InferenceConfig(BaselineConfig):
     adapt_scale: bool = True
     amplitude: float = Field(default=1.0, ge=0.0, le=20.0)
     smooth_ms: float = Field(default=0.0, ge=0.0, le=100.0)
+    lids: bool = True
     batch: int = Field(default=4, ge=1)
 
 
