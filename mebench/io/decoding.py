@@ -67,6 +67,7 @@ class Film:
     _left_out: int = 0
     _damaged: int = 0
     _remarks: Counter[str] = field(default_factory=Counter)
+    _turned: np.ndarray | None = None
 
     def images(self) -> Iterator[Image]:
         """Yield the frames (H, W, 3) that are to be shown, in order."""
@@ -122,14 +123,26 @@ class Film:
             size = (width, image.shape[0])
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
             self._remarks[f"pixels are {shape.numerator}:{shape.denominator}; made square"] += 1
-        for one in frame.side_data:
-            if one.type.name == _TURNED:
-                turned = turn(image, np.frombuffer(one, "<i4")[[0, 1, 3, 4]])
-                if turned is None:
-                    self._remarks["is turned by other than quarter turns; shown as recorded"] += 1
-                else:
-                    image = turned
+        if len(self.times) == 1:
+            self._turned = _turn_of(frame)
+        if self._turned is not None:
+            turned = turn(image, self._turned)
+            if turned is None:
+                self._remarks["is turned by other than quarter turns; shown as recorded"] += 1
+            else:
+                image = turned
         return image
+
+
+def _turn_of(frame: Any) -> np.ndarray | None:
+    """Return the display matrix of a film, which its first frame tells.
+
+    A frame that was asked for it stays in memory until Python collects circles.
+    """
+    for one in frame.side_data:
+        if one.type.name == _TURNED:
+            return np.frombuffer(one, "<i4")[[0, 1, 3, 4]].copy()
+    return None
 
 
 def turn(image: Image, matrix: np.ndarray) -> Image | None:

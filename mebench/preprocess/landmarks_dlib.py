@@ -27,6 +27,8 @@ from mebench.types import Image
 SPREAD_SCALE = 0.05
 """Votes that lie this part of the eye distance apart give a confidence of 1/e."""
 _DETECT_SIDE = 1024
+_LARGE = 1600
+"""Enlarged pictures whose longer side is more are searched only where no face was found yet."""
 _PREDICT_WIDTH = 800
 _MAX_TIMES = 16
 _MARGIN = 0.6
@@ -76,7 +78,7 @@ class DlibLandmarks(BoxFinder):
         """Return version, predictor and choice of face."""
         import dlib
 
-        return f"dlib:{dlib.__version__}:{_model_digest(self._model)}:3:{self.face}"
+        return f"dlib:{dlib.__version__}:{_model_digest(self._model)}:4:{self.face}"
 
 
 def detect_dlib(image: Image) -> list[tuple[float, Box]]:
@@ -90,7 +92,10 @@ def detect_dlib(image: Image) -> list[tuple[float, Box]]:
 
 
 def _detect(detector: Any, image: Image) -> list[tuple[float, Box]]:
-    """Look at an image of at most 1024 px, then for smaller faces in enlarged ones."""
+    """Look at an image of at most 1024 px, then for smaller faces in enlarged ones.
+
+    In a large picture that shows a face, smaller ones are bystanders, and enlarging it takes 1 GB.
+    """
     import cv2
 
     scale = min(1.0, _DETECT_SIDE / max(image.shape[:2]))
@@ -100,7 +105,8 @@ def _detect(detector: Any, image: Image) -> list[tuple[float, Box]]:
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     found: list[tuple[float, Box]] = []
     for enlarge in (0, 1, 2):
-        too_large = enlarge and max(small.shape[:2]) * 2**enlarge > 2 * _DETECT_SIDE
+        side = max(small.shape[:2]) * 2**enlarge
+        too_large = enlarge and side > (_LARGE if found else 2 * _DETECT_SIDE)
         if too_large or (enlarge == 2 and found):
             break
         rectangles, scores, _ = detector.run(small, enlarge, 0.0)

@@ -20,6 +20,8 @@ from mebench.types import Frames, Points
 Array = NDArray[np.float32]
 Double = NDArray[np.float64]
 
+AT_ONCE = 64
+"""Frames of a clip that are worked on together: those of a long one need much memory."""
 _FLOW_SIZE = 192
 _SMOOTHNESS = 30.0
 _TEXTURE = 0.25
@@ -37,23 +39,14 @@ def single_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def dense_flow(gray: Array, smooth: float, rank: int) -> Array:
-    """Return the flow from frame 0 to each frame, on frame 0's grid.
+def averaged(gray: Array, smooth: float) -> Array:
+    """Return frames averaged over time, `smooth` the standard deviation in frames; 0 leaves them.
 
-    Shapes: gray (T, H, W), 0..255; returns (T, H, W, 2), pixels.
-
-    Args:
-        gray: the frames.
-        smooth: standard deviation of the average over time that is taken first, in frames.
-        rank: principal components of the change over time that are kept; 0 keeps all.
+    Shapes: gray (T, H, W).
     """
-    if smooth > 0 and len(gray) > 1:
-        gray = gaussian_filter1d(gray, smooth, axis=0, mode="nearest")
-    if 0 < rank < len(gray):
-        gray = few_changes(gray, rank)
-    with single_thread():
-        flow = _dis(gray)
-    return flow
+    if smooth == 0 or len(gray) < 2:
+        return gray
+    return np.asarray(gaussian_filter1d(gray, smooth, axis=0, mode="nearest"), np.float32)
 
 
 def few_changes(gray: Array, rank: int) -> Array:
@@ -63,13 +56,25 @@ def few_changes(gray: Array, rank: int) -> Array:
     noise of the sensor is spread over as many as there are frames.
 
     Shapes: gray (T, H, W).
+
+    Args:
+        gray: the frames.
+        rank: how many components are kept; 0 keeps all.
     """
-    flat = gray.reshape(len(gray), -1).astype(np.float64)
-    mean = flat.mean(axis=0)
-    change = flat - mean
+    if not 0 < rank < len(gray):
+        return gray
+    change = gray.reshape(len(gray), -1).astype(np.float64)
+    mean = change.mean(axis=0)
+    change -= mean
     _, vectors = np.linalg.eigh(change @ change.T)
     kept = vectors[:, -rank:]
-    return np.asarray(mean + kept @ (kept.T @ change), np.float32).reshape(gray.shape)
+    found = kept.T @ change
+    del change
+    few = np.empty((len(gray), len(mean)), np.float32)
+    for start in range(0, len(gray), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        few[part] = mean + kept[part] @ found
+    return few.reshape(gray.shape)
 
 
 def texture(gray: Array) -> Array:
@@ -90,7 +95,10 @@ def texture(gray: Array) -> Array:
 def gray_frames(frames: Frames) -> Array:
     """Return the luma (T, H, W) float32, 0..255, of RGB frames."""
     mix = np.array([0.299, 0.587, 0.114], np.float32)
-    return np.stack([np.asarray(frame, np.float32) @ mix for frame in frames])
+    gray = np.empty(frames.shape[:3], np.float32)
+    for frame, made in zip(frames, gray, strict=True):
+        made[:] = np.asarray(frame, np.float32) @ mix
+    return gray
 
 
 def head_flow(flow: Array, weight: Array, landmarks: Points) -> Array:
@@ -191,7 +199,11 @@ def _tukey(design: Double, values: Double, base: Double, floor: float) -> Double
     return fit
 
 
-def _dis(gray: Array) -> Array:
+def dense_flow(gray: Array, part: slice) -> Array:
+    """Return the flow from frame 0 to the frames of a part, on frame 0's grid.
+
+    Shapes: gray (T, H, W), 0..255; returns (frames of the part, H, W, 2), pixels.
+    """
     height, width = gray.shape[1:]
     factor = max(1.0, _FLOW_SIZE / height)
     size = (round(width * factor), round(height * factor))
@@ -206,10 +218,14 @@ def _dis(gray: Array) -> Array:
     engine.setFinestScale(0)
     engine.setPatchStride(3)
     engine.setVariationalRefinementAlpha(_SMOOTHNESS)
-    first = eight_bit(gray[0])
-    flows = np.zeros((len(gray), height, width, 2), np.float32)
-    for index in range(1, len(gray)):
-        full = engine.calc(first, eight_bit(gray[index]), np.zeros((*size[::-1], 2), np.float32))
-        small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
-        flows[index] = small / np.float32(factor)
+    first, later = eight_bit(gray[0]), range(len(gray))[part]
+    flows = np.zeros((len(later), height, width, 2), np.float32)
+    with single_thread():
+        for index, flow in zip(later, flows, strict=True):
+            if index == 0:
+                continue
+            start = np.zeros((*size[::-1], 2), np.float32)
+            full = engine.calc(first, eight_bit(gray[index]), start)
+            small = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
+            flow[:] = small / np.float32(factor)
     return flows

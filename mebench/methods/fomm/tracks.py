@@ -6,8 +6,8 @@ Detectors run on every frame jitter more than a micro-expression moves; flow fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from mebench import spec
 from mebench.environment import code_digest
 from mebench.methods.fomm.config import PointsConfig
 from mebench.methods.fomm.dense_flow import (
+    AT_ONCE,
+    averaged,
     dense_flow,
+    few_changes,
     gray_frames,
     head_flow,
     steady_region,
@@ -90,7 +93,11 @@ def track(clip: FaceClip, config: PointsConfig) -> Tracks:
     """
     start = pick(clip.landmarks, config.point_set)
     if config.tracking == "flow":
-        return follow(measure(clip, config), start, clip.landmarks, config)
+        pieces = _pieces(gray_frames(clip.frames), clip.fps, clip.landmarks, config)
+        found = [follow(piece, start, clip.landmarks, config) for piece in pieces]
+        moving = ("motion", "jacobians", "head")
+        whole = {name: np.concatenate([getattr(one, name) for one in found]) for name in moving}
+        return replace(found[0], **whole)
     still = np.zeros((len(clip.frames), len(start), 2), np.float32)
     eye = np.tile(np.eye(2, dtype=np.float32), (*still.shape[:2], 1, 1))
     return Tracks(start, still, eye, still, eye_distance(clip.landmarks))
@@ -142,15 +149,27 @@ def measure_gray(gray: Array, fps: float, landmarks: Points, config: PointsConfi
 
     Shapes: gray (T, H, W), 0..255; landmarks (68, 2); see `Motion`.
     """
+    pieces = list(_pieces(gray, fps, landmarks, config))
+    flow = np.concatenate([piece.flow for piece in pieces])
+    return Motion(flow, np.concatenate([piece.head for piece in pieces]), pieces[0].weight)
+
+
+def _pieces(gray: Array, fps: float, landmarks: Points, config: PointsConfig) -> Iterator[Motion]:
+    """Yield the motion of `AT_ONCE` frames after another."""
     height, width = gray.shape[1:]
-    flow = dense_flow(gray, config.smooth_ms * fps / 1000.0, config.rank)
     weight = texture(gray[0])
-    head = np.zeros_like(flow)
-    if config.remove_head_motion:
-        steady = weight * steady_region(landmarks, height, width)
-        head = head_flow(flow, steady, landmarks)
-        head = head - head[:1]
-    return Motion(flow - head, head, weight)
+    steady = weight * steady_region(landmarks, height, width)
+    gray = averaged(gray, config.smooth_ms * fps / 1000.0)
+    gray = few_changes(gray, config.rank)
+    before: Array | None = None
+    for start in range(0, len(gray), AT_ONCE):
+        flow = dense_flow(gray, slice(start, start + AT_ONCE))
+        head = np.zeros_like(flow)
+        if config.remove_head_motion:
+            head = head_flow(flow, steady, landmarks)
+            before = head[0].copy() if before is None else before
+            head -= before
+        yield Motion(flow - head, head, weight)
 
 
 def local_affine(flow: Array, weight: Array, start: Positions, sigma: float) -> tuple[Array, Array]:
