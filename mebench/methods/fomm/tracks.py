@@ -95,9 +95,11 @@ def track(clip: FaceClip, config: PointsConfig) -> Tracks:
     if config.tracking == "flow":
         pieces = _pieces(gray_frames(clip.frames), clip.fps, clip.landmarks, config)
         found = [follow(piece, start, clip.landmarks, config) for piece in pieces]
-        moving = ("motion", "jacobians", "head")
-        whole = {name: np.concatenate([getattr(one, name) for one in found]) for name in moving}
-        return replace(found[0], **whole)
+        motion, jacobians, head = (
+            np.concatenate([getattr(one, name) for one in found])
+            for name in ("motion", "jacobians", "head")
+        )
+        return replace(found[0], motion=motion, jacobians=jacobians, head=head)
     still = np.zeros((len(clip.frames), len(start), 2), np.float32)
     eye = np.tile(np.eye(2, dtype=np.float32), (*still.shape[:2], 1, 1))
     return Tracks(start, still, eye, still, eye_distance(clip.landmarks))
