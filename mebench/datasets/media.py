@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mebench.errors import DatasetError
 from mebench.io.frames import damage, iter_frames, read_frames
-from mebench.io.video import count_frames, read_clip_file
+from mebench.io.video import clip_facts, read_clip_file
 from mebench.types import Frames, Image
 
 CLIP_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv"})
@@ -79,12 +79,13 @@ class ClipFile(FrameFiles):
         return iter(self())
 
     def damaged(self) -> list[str]:
-        """Return a line when the file cannot be opened."""
+        """Return a line when the file cannot be opened, or ends before its last frame."""
+        lines: list[str] = []
         try:
-            count_frames(self.paths[0])
+            clip_facts(self.paths[0], lines.append)
         except DatasetError as error:
             return [str(error)]
-        return []
+        return lines
 
 
 @dataclass(frozen=True)

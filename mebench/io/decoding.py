@@ -58,13 +58,14 @@ class Film:
 
     Attributes:
         times: seconds at which the frames are shown; None for a frame that has none.
+        left_out: parts of the file that its edit list cuts off.
     """
 
     path: Path
     container: Any
     stream: Any
     times: list[float | None] = field(default_factory=list)
-    _left_out: int = 0
+    left_out: int = 0
     _damaged: int = 0
     _remarks: Counter[str] = field(default_factory=Counter)
     _turned: np.ndarray | None = None
@@ -72,7 +73,7 @@ class Film:
     def images(self) -> Iterator[Image]:
         """Yield the frames (H, W, 3) that are to be shown, in order."""
         for packet in self.container.demux(self.stream):
-            self._left_out += bool(packet.size and packet.is_discard)
+            self.left_out += bool(packet.size and packet.is_discard)
             for frame in packet.decode():
                 self.times.append(frame.time)
                 self._damaged += bool(frame.is_corrupt)
@@ -83,7 +84,7 @@ class Film:
 
     def tell(self, tell: Tell) -> None:
         """Tell what was noticed, once all frames are decoded."""
-        stated = self.stream.frames - self._left_out
+        stated = self.stream.frames - self.left_out
         if len(self.times) < stated:
             tell(
                 f"{self.path}: {len(self.times)} of {stated} frames can be decoded; "

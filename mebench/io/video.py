@@ -68,10 +68,11 @@ def count_frames(path: Path) -> int:
     return clip_facts(path)[0]
 
 
-def clip_facts(path: Path) -> tuple[int, float | None]:
+def clip_facts(path: Path, tell: Tell = lambda _: None) -> tuple[int, float | None]:
     """Return how many frames `read_clip_file` will give, and the stated frames per second.
 
     Frames are counted without decoding them; a gif is decoded, since its holds repeat frames.
+    `tell` gets a line when the file is cut short.
 
     Raises:
         DatasetError: for a file that is empty or cannot be opened.
@@ -88,10 +89,13 @@ def clip_facts(path: Path) -> tuple[int, float | None]:
             stream = video_of(path, container, lambda _: None)
             film = Film(path, container, stream)
             # The head of a clip that was cut without encoding it again counts what was cut off.
-            parts = [p for p in container.demux(stream) if p.size and not p.is_discard]
+            whole = [p for p in container.demux(stream) if p.size]
+            parts = [p for p in whole if not p.is_discard]
             times = [p.pts for p in parts if p.pts is not None]
             unknown = [None] * (len(parts) - len(times))
             film.times = [*unknown, *(float(time * stream.time_base) for time in sorted(times))]
+            film.left_out = len(whole) - len(parts)
+            film.tell(tell)
             repeats, rate = film.pace()
     except (av.FFmpegError, ValueError, OSError) as error:
         raise film_error(path, error) from error

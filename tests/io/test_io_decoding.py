@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
+from mebench.datasets.media import ClipFile
 from mebench.errors import DatasetError
 from mebench.io.video import clip_facts, count_frames, read_clip_file, read_driving
 
@@ -142,6 +143,8 @@ def test_a_film_that_is_cut_short_is_told_with_both_counts(tmp_path):
         f"{path}: 1 of {len(frames)} frames are damaged",
     ]
     assert count_frames(path) == len(frames)
+    (found,) = ClipFile.part(path, range(len(frames))).damaged()
+    assert found == notes[0]
 
 
 def test_what_an_edit_list_leaves_out_is_no_frame(tmp_path):
