@@ -43,7 +43,7 @@ _BLIND = {
     "motion": slice(_BLOCK * 3, _BLOCK * 10),
 }
 """Channels of what the painter sees: 3 of the picture, 7 of the motion, then the maps."""
-_WIDTHS = {"half": (16, 24, 32, 32), "twice": (64, 96, 128, 128)}
+_WIDTHS = {"half": (16, 24, 32, 32)}
 
 
 def main() -> None:
