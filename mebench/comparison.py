@@ -8,8 +8,10 @@ from itertools import combinations
 from pathlib import Path
 
 from mebench.errors import UsageError, did_you_mean
-from mebench.record import MethodRow, Record
+from mebench.record import MethodRow, MetricResult, Record
 from mebench.stats import PairedDifference, holm, paired_difference
+
+_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,23 +22,26 @@ class Comparison:
         key: metric.
         unit: of the difference; empty for a bare number.
         difference: first row less second row, over the pairs that both have a value for.
-        better: True or False where the interval excludes 0, None where it does not.
+        better: whether the first row is better; None where that cannot be said.
+        verdict: the same in words, with the reason.
+        wins: pairs in which the first row is better, and in which it is worse; larger and smaller
+            for a metric without a better end.
     """
 
     key: str
     unit: str
     difference: PairedDifference
     better: bool | None
+    verdict: str
+    wins: tuple[int, int]
 
     def line(self) -> str:
         """Return one line for people, such as ``flow_epe_px -0.010 px [-0.014, -0.006], n 8``."""
         interval = self.difference.interval
         span = "" if interval is None else f" [{interval[0]:+.4f}, {interval[1]:+.4f}]"
-        verdict = {True: "better", False: "worse", None: "not told apart"}[self.better]
         unit = f" {self.unit}" if self.unit else ""
-        return (
-            f"{self.key} {self.difference.mean:+.4f}{unit}{span}, n {self.difference.n}: {verdict}"
-        )
+        count = f", n {self.difference.n}: {self.verdict}"
+        return f"{self.key} {self.difference.mean:+.4f}{unit}{span}{count}"
 
 
 def compare_rows(record: Record, first: str, second: str, key: str, *, seed: int = 0) -> Comparison:
@@ -86,10 +91,49 @@ def compare_same_pairs(
         [groups.get(pair, pair) for pair in both],
         seed=seed,
     )
-    metric, interval = a.metrics[key], difference.interval
-    sure = interval is not None and (interval[0] > 0 or interval[1] < 0)
-    better = (difference.mean > 0) == metric.higher_is_better if sure else None
-    return Comparison(key, metric.unit, difference, better)
+    return _judged(key, a.metrics[key], difference, difference.p_value)
+
+
+def _judged(
+    key: str,
+    metric: MetricResult,
+    difference: PairedDifference,
+    p_value: float | None,
+    together: int = 1,
+) -> Comparison:
+    """Return a comparison with its verdict, the one rule for all of them.
+
+    A difference is told where its p-value, corrected for all comparisons shown with it, is at most
+    5 % and its interval excludes 0. The p-value of the test over subjects is at least 2 / 2**n, and
+    is multiplied by the number of comparisons `together`: too few subjects are named as the reason.
+    """
+    higher, interval, subjects = metric.higher_is_better, difference.interval, difference.groups
+    sides = (difference.wins, difference.losses)
+    wins = sides[::-1] if higher is False else sides
+    apart = interval is not None and (interval[0] > 0 or interval[1] < 0)
+    better = None
+    if p_value is None or together * 2.0 ** (1 - subjects) > _LEVEL:
+        verdict = f"cannot be told with {subjects} subject{'s' if subjects != 1 else ''}"
+    elif not apart or p_value > _LEVEL:
+        verdict = "not told apart"
+    elif higher is None:
+        verdict = "larger" if difference.mean > 0 else "smaller"
+    else:
+        better = (difference.mean > 0) == higher
+        verdict = "better" if better else "worse"
+    return Comparison(key, metric.unit, difference, better, verdict, wins)
+
+
+def _together(
+    found: Sequence[tuple[MethodRow, Comparison]],
+) -> list[tuple[Comparison, float | None]]:
+    """Return comparisons judged as those that are shown together, with their p-values."""
+    corrected = holm([one.difference.p_value for _, one in found])
+    count = sum(p is not None for p in corrected)
+    return [
+        (_judged(one.key, row.metrics[one.key], one.difference, p, count), p)
+        for (row, one), p in zip(found, corrected, strict=True)
+    ]
 
 
 def training_effect(record: Record, keys: tuple[str, ...], *, seed: int = 0) -> list[Comparison]:
@@ -100,10 +144,11 @@ def training_effect(record: Record, keys: tuple[str, ...], *, seed: int = 0) -> 
     for key in keys:
         if key in record.result.metrics:
             try:
-                found.append(compare_rows(record, record.result.id, "untrained", key, seed=seed))
+                one = compare_rows(record, record.result.id, "untrained", key, seed=seed)
             except UsageError:
                 continue
-    return found
+            found.append((record.result, one))
+    return [one for one, _ in _together(found)]
 
 
 @dataclass(frozen=True)
@@ -158,13 +203,16 @@ def compare_sides(
     ]
     if not shown:
         raise UsageError(f"{first.name}: no headline metric to compare; name one with --metric")
-    found = [
-        (a.name, b.name, compare_same_pairs(a.row, b.row, first.record.groups, key, seed=seed))
-        for a, b in combinations(sides, 2)
-        for key in shown
+    pairs = [(a, b, key) for a, b in combinations(sides, 2) for key in shown]
+    judged = _together(
+        [
+            (a.row, compare_same_pairs(a.row, b.row, first.record.groups, key, seed=seed))
+            for a, b, key in pairs
+        ]
+    )
+    return [
+        Versus(a.name, b.name, one, p) for (a, b, _), (one, p) in zip(pairs, judged, strict=True)
     ]
-    corrected = holm([one.difference.p_value for _, _, one in found])
-    return [Versus(a, b, one, p) for (a, b, one), p in zip(found, corrected, strict=True)]
 
 
 def _require_same(a: Side, b: Side) -> None:

@@ -20,6 +20,8 @@ def compare(sides: tuple[str, ...], metrics: tuple[str, ...], seed: int, as_json
 
     The interval is a BCa bootstrap over driving subjects; p is of a permutation test, corrected for
     all comparisons shown (Holm); the effect is the mean over the standard deviation of subjects.
+    A is better or worse where p (Holm) is at most .05 and the interval excludes 0; wins counts the
+    pairs in which A is better, then those in which it is worse.
     """
     from tabulate import tabulate
 
@@ -38,7 +40,6 @@ def compare(sides: tuple[str, ...], metrics: tuple[str, ...], seed: int, as_json
     for one in found:
         gap = one.comparison.difference
         interval = gap.interval
-        verdict = {True: "better", False: "worse", None: "not told apart"}[one.comparison.better]
         rows.append(
             {
                 "A": one.first,
@@ -52,9 +53,9 @@ def compare(sides: tuple[str, ...], metrics: tuple[str, ...], seed: int, as_json
                 "p (Holm)": _short(one.p_holm),
                 "p (Wilcoxon)": _short(gap.p_wilcoxon),
                 "effect": _short(gap.effect),
-                "wins": f"{gap.wins}:{gap.losses}",
+                "wins": ":".join(map(str, one.comparison.wins)),
                 "n": f"{gap.n} ({gap.groups} subjects)",
-                "A is": verdict,
+                "A is": one.comparison.verdict,
             }
         )
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))

@@ -14,7 +14,7 @@ from mebench.record import DatasetStamp, MethodRow, MetricResult, ProtocolStamp,
 from mebench.stats import holm, ranks_by_interval
 
 
-def record(name: str, shift: float, seed: int, protocol: str = "p", pairs: int = 12) -> Record:
+def record(name: str, shift: float, seed: int, protocol: str = "p", pairs: int = 16) -> Record:
     rng = np.random.default_rng(seed)
     base = np.random.default_rng(0).normal(0.5, 0.2, pairs)
     keys = [f"t/s.{i // 2}.{i}" for i in range(pairs)]
@@ -66,7 +66,7 @@ def test_what_differs_and_what_does_not(files, capsys):
     for one in others:
         assert one["better"] is True
         assert one["difference"]["mean"] == pytest.approx(0.2, abs=0.03)
-        assert one["difference"]["groups"] == 6
+        assert one["difference"]["groups"] == 8
     for one in found:
         assert one["p_holm"] >= one["comparison"]["difference"]["p_value"]
 
@@ -76,7 +76,7 @@ def test_a_control_of_the_record_is_a_side_too(files, capsys):
     assert _run(["compare", str(path), f"{path}:copy-template"], debug=False) == 0
     out = capsys.readouterr().out
     assert "better" in out
-    assert "12 (6 subjects)" in out
+    assert "16 (8 subjects)" in out
     assert "p (Holm)" in out
 
 

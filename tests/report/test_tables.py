@@ -135,7 +135,7 @@ def test_the_effect_of_training_is_told_pair_by_pair():
     )
     notes = build_table([record]).notes
     assert (
-        "training changed psnr_db +1.0000 [+1.0000, +1.0000], n 2: better "
+        "training changed psnr_db +1.0000 [+1.0000, +1.0000], n 2: cannot be told with 2 subjects "
         "(paired with mine before training)" in notes
     )
     assert not any("training changed" in note for note in build_table([make_record()]).notes)
