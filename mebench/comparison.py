@@ -74,9 +74,10 @@ def compare_same_pairs(
             raise UsageError(
                 f"row '{row.id}' has no metric '{key}'.{did_you_mean(key, row.metrics)}"
             )
+    # In one order: resampling draws by place, and a record read from a file has another order.
     values = {
         pair: (a.per_clip[pair].get(key), b.per_clip[pair].get(key))
-        for pair in a.per_clip
+        for pair in sorted(a.per_clip)
         if pair in b.per_clip
     }
     both = {p: (x, y) for p, (x, y) in values.items() if x is not None and y is not None}

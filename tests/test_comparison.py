@@ -78,6 +78,16 @@ def test_what_is_shown_together_is_corrected_together():
     assert [one.verdict for one in both] == ["cannot be told with 6 subjects"] * 2
 
 
+def test_the_order_of_pairs_does_not_move_the_interval():
+    record = _of_subjects(1.0, 0.3, 0.9, 2.2, 1.0, 0.8, -0.4)
+    found = _compared(record)
+    for row in (record.result, *record.controls):
+        turned = dict(reversed(row.per_clip.items()))
+        row.per_clip.clear()
+        row.per_clip.update(turned)
+    assert _compared(record).difference == found.difference
+
+
 def test_pairs_without_a_value_are_left_out_and_too_few_are_refused():
     record = _record((31.0, None), (30.0, 39.0))
     with pytest.raises(UsageError, match="share 1 values"):
