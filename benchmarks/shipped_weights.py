@@ -21,6 +21,7 @@ import yaml
 from mebench import settings
 from mebench.io.files import sha256_file
 from mebench.methods.catalogue import load_baseline
+from mebench.methods.fomm import checkpoint
 from mebench.methods.fomm.baseline import FommPrior
 from mebench.methods.fomm.exact import folder_name, make_pairs
 from mebench.methods.fomm.lessons import examine
@@ -50,7 +51,7 @@ def main() -> None:
         found = examine(method.networks, config, pairs)
         values[name] = {"people": [people, people + count - 1], **found}
     path = chosen.out / f"{size}{SUFFIX}"
-    before = sha256_file(path) if config.train.start == "shipped" else None
+    before = checkpoint.read(chosen.trained / "checkpoint.pt")["identity"].get("start")
     states = {name: module.state_dict() for name, module in method.networks.modules().items()}
     write_weights(path, config.model_dump(mode="json"), states)
     log = chosen.trained / "losses.csv"

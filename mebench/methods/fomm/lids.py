@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from mebench.methods.fomm.blocks import coordinate_grid
+from mebench.methods.fomm.placement import soft_step
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import FaceClip, Frames, Points
 
@@ -245,5 +246,4 @@ def _arch(s: NDArray[np.floating]) -> Array:
 
 def _soft(value: NDArray[np.floating], start: float, end: float) -> Array:
     """Return a soft step from 0 at the start to 1 at the end."""
-    part = np.clip((value - start) / (end - start), 0.0, 1.0)
-    return np.asarray(part * part * (3.0 - 2.0 * part), np.float32)
+    return np.asarray(soft_step((value - start) / (end - start)), np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -195,12 +195,13 @@ def _placement(
         columns=slice(int(left), int(right)),
         pixels=tensor(pixels),
         at=tensor(at),
-        moving=tensor(1.0 - _smooth(outside / margin)),
-        drawn=tensor(_smooth(edge / (_SEAM * size))),
+        moving=tensor(1.0 - soft_step(outside / margin)),
+        drawn=tensor(soft_step(edge / (_SEAM * size))),
     )
 
 
-def _smooth(part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a soft step from 0 to 1."""
+def soft_step(part: NDArray[Any]) -> NDArray[Any]:
+    """Return a soft step: 0 up to 0, 1 from 1 on."""
     held = np.clip(part, 0.0, 1.0)
-    return held * held * (3.0 - 2.0 * held)
+    step: NDArray[Any] = held * held * (3.0 - 2.0 * held)
+    return step
