@@ -94,7 +94,7 @@ def detect_dlib(image: Image) -> list[tuple[float, Box]]:
 def _detect(detector: Any, image: Image) -> list[tuple[float, Box]]:
     """Look at an image of at most 1024 px, then for smaller faces in enlarged ones.
 
-    In a large picture that shows a face, smaller ones are bystanders, and enlarging it takes much memory.
+    In a large picture that shows a face, smaller ones are bystanders; enlarging it costs memory.
     """
     import cv2
 
