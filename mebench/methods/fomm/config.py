@@ -219,6 +219,7 @@ class InferenceConfig(BaselineConfig):
         smooth_ms: standard deviation of an average of the points' motion over time, milliseconds:
             correcting tracks makes the noise of compressed clips larger.
         lids: with a painter, draw lids that close by `lids`, which measures how far they do.
+        gaze: with a painter, draw eyeballs that turn by `gaze`, which measures how far they do.
         batch: frames computed together; changes speed, not the result.
     """
 
@@ -227,6 +228,7 @@ class InferenceConfig(BaselineConfig):
     amplitude: float = Field(default=1.0, ge=0.0, le=20.0)
     smooth_ms: float = Field(default=0.0, ge=0.0, le=100.0)
     lids: bool = True
+    gaze: bool = True
     batch: int = Field(default=4, ge=1)
 
 

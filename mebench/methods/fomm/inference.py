@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mebench.methods.fomm.blocks import EncodedTemplate, Keypoints
 from mebench.methods.fomm.config import FommConfig
 from mebench.methods.fomm.denormals import without_denormals
 from mebench.methods.fomm.keypoints import KPDetector
-from mebench.methods.fomm.lids import close, closings, shares, without_eyes
+from mebench.methods.fomm.living_eyes import LivingEyes
 from mebench.methods.fomm.material import resized
 from mebench.methods.fomm.model import Animator, DrivingPoints, normalize_kp, to_frames, to_tensor
 from mebench.methods.fomm.networks import GivenPoints, Networks
@@ -52,7 +51,7 @@ class FaceAnimator(Animator):
         self.config = config
         self._placement: Placement | None = None
         self._prior: Prior | None = None
-        self._lids: _Lids | None = None
+        self._eyes: LivingEyes | None = None
 
     def generate(
         self, template: Face, driving: FaceClip, tracks: Tracks | None, crop: Crop = HEAD
@@ -83,10 +82,17 @@ class FaceAnimator(Animator):
             moving = self._driving_points(tracks, eye_distance(landmarks))
         clip = resized(driving, size)
         frames = clip.frames
-        self._lids = None
-        if self._prior is not None and self.config.inference.lids:
-            closing = np.minimum(self.config.inference.amplitude * closings(clip), 1)
-            self._lids = _Lids(closing, landmarks, template.landmarks)
+        self._eyes = None
+        draws = self.config.inference
+        if self._prior is not None and (draws.lids or draws.gaze):
+            self._eyes = LivingEyes.of(
+                clip,
+                landmarks,
+                template.landmarks,
+                amplitude=draws.amplitude,
+                lids=draws.lids,
+                gaze=draws.gaze,
+            )
         pictures = self.pictures(image, points, frames, moving)
         return np.concatenate(without_denormals(lambda: [to_frames(batch) for batch in pictures]))
 
@@ -134,56 +140,19 @@ class FaceAnimator(Animator):
             encoded.expand(count),
             prior=None if self._prior is None else self._prior.expand(count),
         )
-        if self._lids is not None:
-            self._lids.clear_eyes(out, part)
+        if self._eyes is not None:
+            self._eyes.clear(out, part)
         if self._placement is None:
             canvas = self._canvas.expand(count, -1, -1, -1)
             picture = compose(self.generator, canvas, out)
         else:
             picture = compose_in(self.generator, self._canvas, out, self._placement)
-        if self._lids is not None:
-            picture = self._lids.drawn(picture, part)
+        if self._eyes is not None:
+            picture = self._eyes.drawn(picture, part)
         if self._gray:
             # What the networks add is learnt on colour too; a grey face must not turn pink.
             picture = picture.mean(dim=1, keepdim=True).expand_as(picture)
         return picture
-
-
-@dataclass(frozen=True)
-class _Lids:
-    """Lids that close over what the networks draw.
-
-    Attributes:
-        closing: (T, 2) of the driving clip's eyes.
-        inside: (68, 2) the template's landmarks on the networks' square.
-        landmarks: (68, 2) the same in the picture that is drawn.
-    """
-
-    closing: NDArray[np.float32]
-    inside: Points
-    landmarks: Points
-
-    def clear_eyes(self, out: dict[str, torch.Tensor], part: slice) -> None:
-        """Take what the networks made of closing eyes out of their field and correction."""
-        moving = self.closing[part]
-        for index in np.flatnonzero(moving.any(axis=1)):
-            one = slice(int(index), int(index) + 1)
-            field = out["deformation"]
-            share = torch.from_numpy(shares(moving[one], self.inside, field.shape[1]))
-            share = share.to(field.device)
-            field[one] = without_eyes(field[one], share, eye_distance(self.inside))
-            out["correction"][one] *= 1 - share[:, None]
-
-    def drawn(self, picture: torch.Tensor, part: slice) -> torch.Tensor:
-        """Return the pictures (B, 3, H, W) with lids as far down as the driving clip has them."""
-        moving = self.closing[part]
-        if not moving.any():
-            return picture
-        frames = picture.permute(0, 2, 3, 1).float().numpy(force=True)
-        made = [
-            close(frame, self.landmarks, one) for frame, one in zip(frames, moving, strict=True)
-        ]
-        return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).to(picture)
 
 
 def steadied(tracks: Tracks, frames: float) -> Tracks:

@@ -7,31 +7,16 @@ far down: the skin above an eye unfolds over it, the eyeball stays where it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from torch import Tensor
 
-from mebench.methods.fomm.blocks import coordinate_grid
-from mebench.methods.fomm.placement import soft_step
+from mebench.methods.fomm.eyes import Array, Eye, soft
 from mebench.preprocess.canonical import eye_distance
 from mebench.types import FaceClip, Frames, Points
 
-Array = NDArray[np.float32]
-
-_EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
-"""Of the 68 landmarks: left corner, two on the upper lid, right corner, two on the lower one."""
-_BROWS = (slice(17, 22), slice(22, 27))
 _UPPER, _LOWER = 0.93, 0.07
 """How far each lid goes to close the eye, of the opening."""
-_FOLD, _ROOM = 2.0, 0.9
-"""Skin above an eye that unfolds, in openings, and at most this much of the way to the brow."""
-_SLIMMEST = 0.04
-"""An eye whose opening is less than this, of its width, is closed from the start."""
 _STEPS = 21
 _PATCH = (24, 32)
 """Rows and columns of the picture of an eye that is compared."""
@@ -39,72 +24,7 @@ _SHIFTS = np.linspace(-0.06, 0.06, 9)
 """Places tried for an eye, of its width: heads move."""
 _LEAST, _SURE = 0.35, 0.6
 """Share of a frame's difference that closing must explain to count at all, and to count fully."""
-_SLIGHT, _PLAIN = 0.15, 0.4
-"""Up to the first closing the networks draw the eyes alone, from the second on the lids do."""
 _STEADY_MS = 5.0
-_AROUND = 0.12
-"""Of the average that carries the motion of the skin around an eye into it, eye distances."""
-
-
-@dataclass(frozen=True)
-class _Eye:
-    """One eye: pixels (x, y) are s along it, -1 to 1 from corner to corner, and v pixels below."""
-
-    middle: Array
-    along: Array
-    half: float
-    upper: tuple[float, float]
-    lower: tuple[float, float]
-    room: float
-
-    @classmethod
-    def of(cls, landmarks: Points, side: int) -> _Eye:
-        """Return an eye by its landmarks; `side` is 0 for the one on the image's left."""
-        marks = np.asarray(landmarks, np.float64)
-        left, *above, right, low_right, low_left = marks[list(_EYES[side])]
-        middle, across = (left + right) / 2, right - left
-        half = max(float(np.hypot(*across)) / 2, 1e-3)
-        along = across / (2 * half)
-        turned = np.array([-along[1], along[0]])
-
-        def curve(points: list[NDArray[np.float64]]) -> tuple[float, float]:
-            s = np.clip([(p - middle) @ along / half for p in points], -0.9, 0.9)
-            system = np.stack([_arch(s), _arch(s) * s], axis=1)
-            heights = np.array([(p - middle) @ turned for p in points])
-            level, lean = np.linalg.lstsq(system, heights, rcond=None)[0]
-            return float(level), float(lean)
-
-        brow = marks[_BROWS[side]]
-        upper, lower = curve(above), curve([low_left, low_right])
-        away = upper[0] - float(np.mean((brow - middle) @ turned))
-        room = max(min(_FOLD * (lower[0] - upper[0]), _ROOM * away), 1e-3)
-        as_floats = (middle.astype(np.float32), along.astype(np.float32))
-        return cls(*as_floats, half, upper, lower, room)
-
-    @property
-    def opening(self) -> float:
-        """Return the height of the opening in its middle, pixels."""
-        return self.lower[0] - self.upper[0]
-
-    def local(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Return (s, v) of pixels."""
-        dx, dy = x - self.middle[0], y - self.middle[1]
-        s = (dx * self.along[0] + dy * self.along[1]) / np.float32(self.half)
-        return s, dy * self.along[0] - dx * self.along[1]
-
-    def lids(self, s: Array) -> tuple[Array, Array]:
-        """Return v of the upper and of the lower lid's edge."""
-        arch = _arch(s)
-        return arch * (self.upper[0] + self.upper[1] * s), arch * (
-            self.lower[0] + self.lower[1] * s
-        )
-
-    def window(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
-        """Return the rows and columns where closing moves anything."""
-        reach = self.half * 1.1 + self.room + max(self.opening, 0.0) + 2
-        x, y = self.middle
-        rows = slice(max(int(y - reach), 0), max(min(int(y + reach) + 1, shape[0]), 0))
-        return rows, slice(max(int(x - reach), 0), max(min(int(x + reach) + 1, shape[1]), 0))
 
 
 def closings(driving: FaceClip) -> Array:
@@ -119,8 +39,8 @@ def closings(driving: FaceClip) -> Array:
     iod = eye_distance(driving.landmarks)
     found = np.zeros((len(frames), 2), np.float32)
     for side in range(2):
-        eye = _Eye.of(driving.landmarks, side)
-        if eye.opening < _SLIMMEST * 2 * eye.half or iod < 1:
+        eye = Eye.of(driving.landmarks, side)
+        if not eye.is_open or iod < 1:
             continue
         found[:, side] = _closing(eye, first, frames)
     steady = _STEADY_MS * driving.fps / 1000
@@ -129,7 +49,7 @@ def closings(driving: FaceClip) -> Array:
     return smooth.astype(np.float32)
 
 
-def _closing(eye: _Eye, first: Array, frames: Frames) -> Array:
+def _closing(eye: Eye, first: Array, frames: Frames) -> Array:
     steps = np.linspace(0, 1, _STEPS)
     shifts = [(dx, dy) for dy in _SHIFTS for dx in _SHIFTS]
     drawn = [_closed(first, eye, float(step)) for step in steps]
@@ -139,11 +59,11 @@ def _closing(eye: _Eye, first: Array, frames: Frames) -> Array:
     gaps = gaps.reshape(len(seen), _STEPS, len(shifts)).min(axis=2)
     best = gaps.argmin(axis=1)
     explained = 1 - gaps[np.arange(len(seen)), best] / np.maximum(gaps[:, 0], 1e-6)
-    found: Array = (steps[best] * _soft(explained, _LEAST, _SURE)).astype(np.float32)
+    found: Array = (steps[best] * soft(explained, _LEAST, _SURE)).astype(np.float32)
     return found
 
 
-def _patch(eye: _Eye, picture: Array, shift: tuple[float, float]) -> Array:
+def _patch(eye: Eye, picture: Array, shift: tuple[float, float]) -> Array:
     """Return an eye's grey values without their mean, flat; `shift` in widths of the eye."""
     rows, columns = _PATCH
     s = np.linspace(-1.15, 1.15, columns, dtype=np.float32)[None] + np.float32(2 * shift[0])
@@ -164,11 +84,11 @@ def close(picture: Array, landmarks: Points, closing: Array) -> Array:
     """
     for side in range(2):
         if closing[side] > 0:
-            picture = _closed(picture, _Eye.of(landmarks, side), float(closing[side]))
+            picture = _closed(picture, Eye.of(landmarks, side), float(closing[side]))
     return picture
 
 
-def _closed(picture: Array, eye: _Eye, closing: float) -> Array:
+def _closed(picture: Array, eye: Eye, closing: float) -> Array:
     rows, columns = eye.window(picture.shape)
     if closing <= 0 or rows.start >= rows.stop or columns.start >= columns.stop:
         return picture
@@ -201,49 +121,3 @@ def _moved(picture: Array, x: Array, y: Array, shift: Array, along: Array) -> Ar
     at = (x + shift * along[1], y - shift * along[0])
     read = cv2.remap(picture, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(read, np.float32)
-
-
-def shares(closing: Array, landmarks: Points, size: int) -> Array:
-    """Return (T, S, S): how much of the eyes the lids draw, 1 where they are closed.
-
-    Shapes: closing (T, 2); landmarks (68, 2) in pixels of a square of S.
-    """
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    whole = np.zeros((len(closing), size, size), np.float32)
-    for side in range(2):
-        eye = _Eye.of(landmarks, side)
-        s, v = eye.local(x, y)
-        upper, lower = eye.lids(s)
-        soft = np.float32(0.3 * max(eye.opening, 1.0))
-        # Skin below an eye belongs to the cheek, which the networks move.
-        away = np.maximum(np.maximum(upper - v, 3 * (v - lower)), 0) / soft
-        aside = np.maximum(np.abs(s) - 1, 0) * eye.half / soft
-        place = 1 - _soft(np.hypot(away, aside), 1.0, 3.0)
-        strength = _soft(closing[:, side], _SLIGHT, _PLAIN)
-        whole = np.maximum(whole, strength[:, None, None] * place)
-    return whole
-
-
-def without_eyes(field: Tensor, share: Tensor, iod: float) -> Tensor:
-    """Return a sampling grid that moves the eyes as the skin around them moves.
-
-    Shapes: field (1, S, S, 2), grid units; share (1, S, S), how much of a pixel is to be replaced.
-    """
-    size = field.shape[1]
-    still = coordinate_grid((size, size), field)
-    at = torch.arange(size, device=field.device, dtype=field.dtype)
-    near = torch.exp(-0.5 * ((at[:, None] - at) / (_AROUND * iod)) ** 2)
-    weight = 1 - share[..., None] + 1e-6
-    moved = torch.cat([(field - still) * weight, weight], dim=-1)
-    spread = torch.einsum("ij,bjkc,lk->bilc", near, moved, near)
-    filled = spread[..., :2] / spread[..., 2:]
-    return field + share[..., None] * (still + filled - field)
-
-
-def _arch(s: NDArray[np.floating]) -> Array:
-    return np.asarray(np.clip(1 - s**2, 0, 1) ** 0.78, np.float32)
-
-
-def _soft(value: NDArray[np.floating], start: float, end: float) -> Array:
-    """Return a soft step from 0 at the start to 1 at the end."""
-    return np.asarray(soft_step((value - start) / (end - start)), np.float32)
