@@ -60,8 +60,9 @@ def without(path: Path, off: tuple[str, ...], cache: Path) -> FommPrior:
     method = cast(FommPrior, load_baseline("fomm-prior"))
     method.load(path)
     method.cache = cache
-    if "lids" in off:
-        inference = method.config.inference.model_copy(update={"lids": False})
+    if "eyes" in off:
+        still = {"lids": False, "gaze": False}
+        inference = method.config.inference.model_copy(update=still)
         method.config = method.config.model_copy(update={"inference": inference})
     if "correction" in off:
         for known in method.networks.detector.parameters():
@@ -147,10 +148,10 @@ def main() -> None:
 
     exact = without(run / "training" / "model.pt", ("correction",), cache)
     rows_made: dict[str, Callable[[Pair], Frames]] = {
-        "tracks as found, no painter": drawn("correction", "field", "appearance", "lids"),
-        "corrected tracks, no painter": drawn("field", "appearance", "lids"),
-        "corrected tracks, refined field": drawn("appearance", "lids"),
-        "without lids": drawn("lids"),
+        "tracks as found, no painter": drawn("correction", "field", "appearance", "eyes"),
+        "corrected tracks, no painter": drawn("field", "appearance", "eyes"),
+        "corrected tracks, refined field": drawn("appearance", "eyes"),
+        "eyes by the networks": drawn("eyes"),
         "true motion of the points": lambda pair: with_true_points(exact, data, pair),
         "true flow, our painter": lambda pair: with_true_flow(exact, data, pair),
         "true flow and true shading": lambda pair: with_true_shading(data, pair),

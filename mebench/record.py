@@ -62,6 +62,7 @@ class MethodRow(_Strict):
         by_dataset: the same metrics by data set of the driving clip, where there are several, and
             ``composite``: the mean of the data sets' values, each counting the same.
         flags: what a reader must know of the outputs.
+        unranked: why the row has no rank; empty where nothing stands against one.
         views: how each output lies on its template, by pair; see `mebench.views`. Empty in older
             records, whose outputs are all aligned.
     """
@@ -73,6 +74,7 @@ class MethodRow(_Strict):
     per_clip: dict[str, dict[str, float | None]]
     by_dataset: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     flags: list[str] = Field(default_factory=list)
+    unranked: str = ""
     views: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
@@ -132,8 +134,9 @@ class Record(_Strict):
         if not self.intervals:
             del data["intervals"]
         for row in (data["result"], *data["controls"]):
-            if not row["views"]:
-                del row["views"]
+            for name in ("views", "unranked"):
+                if not row[name]:
+                    del row[name]
         return {key: value for key, value in data.items() if key not in _TIME_AND_PLACE}
 
     def save(self, path: Path) -> None:

@@ -22,7 +22,7 @@ from mebench.protocol.data import ProtocolData
 from mebench.record import MethodRow
 from mebench.spec import digest
 from mebench.submission.case import case_of, is_gray
-from mebench.submission.copies import find_copies
+from mebench.submission.copies import Copied, find_copies
 from mebench.submission.placing import Placed, place_output
 from mebench.submission.validate import Requirement, Submission
 from mebench.types import Frames, Pair, Progress, SilentProgress
@@ -30,14 +30,27 @@ from mebench.views.view import View
 
 
 class Measured(NamedTuple):
-    """One output: digest of its pixels, what each family found, what is unusual, and its view."""
+    """One output as it was measured.
+
+    Attributes:
+        pixels: digest of its frames.
+        found: what each family found.
+        flags: what is unusual.
+        view: how it lies on its template.
+        copies: the clip that it is a copy of, or nothing.
+    """
 
     pixels: str
     found: list[Any]
     flags: list[str]
     view: View
+    copies: str = ""
 
 
+MOSTLY = 0.5
+"""From this share of exact copies on, an output is a copy."""
+IDENTITY_FLOOR = 0.5
+"""From this `identity_leak` on a row shows other faces than its templates, and has no rank."""
 _ROOMS = ("metrics", "preprocess", "facs", "synthme", "views")
 """The code a measurement depends on: a cached one never outlives it."""
 
@@ -130,7 +143,23 @@ def row_of(
     row.flags = [f"output {pair.key} is missing" for pair in submission.missing]
     row.flags += own_views([one.view for one in measured])
     row.flags += [flag for one in measured for flag in one.flags]
+    row.unranked = _unranked(row, measured)
     return row
+
+
+def _unranked(row: MethodRow, measured: Sequence[Measured]) -> str:
+    """Return why a row can have no rank: its outputs are copies, or show the driving person."""
+    copied = Counter(one.copies for one in measured if one.copies)
+    if copied:
+        told = " and ".join(f"{count} of the {name}" for name, count in sorted(copied.items()))
+        return f"{copied.total()} of {len(measured)} outputs are copies: {told}"
+    leak = row.metrics.get("identity_leak")
+    if leak is not None and leak.value is not None and leak.value >= IDENTITY_FLOOR:
+        return (
+            f"its faces are not the templates': identity leak {leak.value:.2f}, "
+            f"a rank needs less than {IDENTITY_FLOOR}"
+        )
+    return ""
 
 
 def own_views(views: Sequence[View]) -> list[str]:
@@ -225,7 +254,8 @@ def _measured_pair(
     families = build(options)
     lies = [] if placed.view.aligned else [placed.view.to_picture.tolist()]
     basis = [pixels, pair.key, *lies, _basis(data), code_digest(*_ROOMS)]
-    flags += _copies(frames, pair, data, placed, options.cache, digest(["copies", *basis]))
+    copies = _copies(frames, pair, data, placed, options.cache, digest(["copies/2", *basis]))
+    flags += [one.line for one in copies]
     maker = submission.manifest.method.id
     keys = [
         digest(
@@ -240,7 +270,15 @@ def _measured_pair(
             if found[number] is None:
                 found[number] = family.describe(case)
                 _keep(options.cache, keys[number], found[number])
-    return Measured(pixels, found, flags, placed.view)
+    whole = [one.name for one in copies if _is_copy(one, data)]
+    return Measured(pixels, found, flags, placed.view, " and ".join(whole))
+
+
+def _is_copy(copied: Copied, data: ProtocolData) -> bool:
+    """Whether an output is nothing but a copy; a perfect method comes near to a right answer."""
+    if copied.exact:
+        return copied.exact >= MOSTLY
+    return copied.name == "driving clip" and data.protocol.reference != "driving"
 
 
 def _flags(frames: Frames, pair: Pair, wanted: int, data: ProtocolData) -> list[str]:
@@ -259,9 +297,9 @@ def _flags(frames: Frames, pair: Pair, wanted: int, data: ProtocolData) -> list[
 
 def _copies(
     frames: Frames, pair: Pair, data: ProtocolData, placed: Placed, cache: Path, key: str
-) -> list[str]:
+) -> list[Copied]:
     """Return what an output copies; the driving clip only lies in the aligned view."""
-    found: list[str] | None = _cached(cache, key)
+    found: list[Copied] | None = _cached(cache, key)
     if found is None:
         others = {"driving clip": data.driving[pair.driving].frames} if placed.view.aligned else {}
         if data.protocol.reference != "driving" or not placed.view.aligned:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -146,6 +147,52 @@ def test_one_missing_one_short_and_one_grey_output_are_said(megc, cache, tmp_pat
     assert f"output {short} has {length - 2} frames, the driving clip {length}" in told
     assert f"output {grey} is grey, its template has colour" in told
     assert len(row.flags) == 3
+
+
+def copied(data, noise):
+    """Return the frames of an output that is its driving clip, with noise on them."""
+    rng = np.random.default_rng(0)
+
+    def frames(pair, made):
+        clip = np.asarray(data.driving[pair.driving].frames, np.int16)
+        clip = np.clip(clip + rng.integers(-noise, noise + 1, clip.shape), 0, 255)
+        # Frame 0 must show the template, or the output is refused.
+        return np.concatenate([made[:1], clip[1:].astype(np.uint8)])
+
+    return frames
+
+
+@pytest.mark.parametrize("noise", [0, 2])
+def test_copied_driving_clips_have_no_rank(megc, cache, tmp_path, noise):
+    folder = write(tmp_path / "copied", megc, frames=copied(megc, noise))
+    records, refused = score_many(
+        [folder], megc, families=("pixel",), cache=cache, out=tmp_path / "s"
+    )
+    assert not refused
+    told, count = records[0].result.unranked, len(megc.pairs)
+    assert "outputs are copies" in told
+    assert told.endswith("of the driving clip")
+    if not noise:
+        assert told.startswith(f"{count} of {count} outputs")
+    assert Record.load(tmp_path / "s" / "copied.json").result.unranked == told
+
+
+def test_faces_of_somebody_else_have_no_rank(megc, cache, tmp_path):
+    # Blurred, the driving clip is no copy by its pixels any more, but still another face.
+    def frames(pair, made):
+        clip = np.asarray(megc.driving[pair.driving].frames)
+        clip = [cv2.GaussianBlur(frame, (0, 0), 2.0) for frame in clip]
+        return np.stack([made[0], *clip[1:]])
+
+    records = {}
+    for name, how in (("other", frames), ("own", None)):
+        folder = write(tmp_path / name, megc, frames=how)
+        found, _ = score_many(
+            [folder], megc, families=("identity",), cache=cache, out=tmp_path / "s"
+        )
+        records[name] = found[0].result
+    assert "identity leak" in records["other"].unranked
+    assert records["own"].unranked == ""
 
 
 def test_an_output_that_is_too_short_is_refused(megc, tmp_path):

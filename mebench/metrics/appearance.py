@@ -75,24 +75,14 @@ class Appearance(Metric):
         Raises:
             SubmissionError: when generated and reference differ in length by more than 2 frames.
         """
-        if case.reference is None or case.reference.flow is None:
+        maps = error_maps(case)
+        if maps is None:
             return AppearanceError(None, None)
-        flow = case.reference.flow
-        length = match_lengths(len(case.generated), len(case.reference.frames), case.pair.key)
-        height, width = case.generated.shape[1:3]
-        pixels = grid(height, width)
-        canvas = prepare_canvas(case.template.image, case.template.landmarks)
-        face, _ = canvas.sample(pixels.astype(np.int64))
-        face = face.reshape(height, width)
-        if case.seen is not None:
-            face &= case.seen
-        skin = ~_eyes(case.template.landmarks, (height, width))[face]
-        shown = sample_indices(length, _FRAMES, case.driving.apex_index)
-        change = _changes(np.asarray(case.reference.frames)[shown], face)
-        made = _changes(case.generated[shown], face) - change
-        warped = _warped(case.template.image, np.asarray(flow)[shown], face) - change
-        sigma = _BLUR * eye_distance(case.template.landmarks)
-        return AppearanceError(*(_squares(error, face, skin, sigma) for error in (made, warped)))
+        skin = maps.face & ~_eyes(case.template.landmarks, maps.face.shape)
+        made, warped = (
+            np.array([one[maps.face].sum(), one[skin].sum()]) for one in (maps.made, maps.warped)
+        )
+        return AppearanceError(made, warped)
 
     def clip_values(self, described: AppearanceError) -> Mapping[str, Value]:
         """Return the gains of one case; `Missing` where no warp has any error."""
@@ -105,6 +95,46 @@ class Appearance(Metric):
             else:
                 values[info.key] = float(1.0 - described.made[k] / described.warped[k])
         return values
+
+
+@dataclass(frozen=True)
+class ErrorMaps:
+    """Squared errors of one case, summed over colours and frames, (H, W); 0 off the face.
+
+    Attributes:
+        face: where the face is.
+        made: of the output.
+        warped: of the answer's frame 0 moved by the true flow.
+    """
+
+    face: Mask
+    made: NDArray[np.float64]
+    warped: NDArray[np.float64]
+
+
+def error_maps(case: Case) -> ErrorMaps | None:
+    """Return where an output and the true warp are wrong; None without truth.
+
+    Raises:
+        SubmissionError: when generated and reference differ in length by more than 2 frames.
+    """
+    if case.reference is None or case.reference.flow is None:
+        return None
+    flow = case.reference.flow
+    length = match_lengths(len(case.generated), len(case.reference.frames), case.pair.key)
+    height, width = case.generated.shape[1:3]
+    pixels = grid(height, width)
+    canvas = prepare_canvas(case.template.image, case.template.landmarks)
+    face, _ = canvas.sample(pixels.astype(np.int64))
+    face = face.reshape(height, width)
+    if case.seen is not None:
+        face &= case.seen
+    shown = sample_indices(length, _FRAMES, case.driving.apex_index)
+    change = _changes(np.asarray(case.reference.frames)[shown], face)
+    made = _changes(case.generated[shown], face) - change
+    warped = _warped(case.template.image, np.asarray(flow)[shown], face) - change
+    sigma = _BLUR * eye_distance(case.template.landmarks)
+    return ErrorMaps(face, *(_squares(error, face, sigma) for error in (made, warped)))
 
 
 def _changes(frames: NDArray[np.uint8], face: Mask) -> NDArray[np.float64]:
@@ -121,17 +151,15 @@ def _warped(image: Image, flow: Flow, face: Mask) -> NDArray[np.float64]:
     return np.stack([spline.at(sources(np.asarray(one), pixels)) - first for one in flow])
 
 
-def _squares(
-    error: NDArray[np.float64], face: Mask, skin: Mask, sigma: float
-) -> NDArray[np.float64]:
-    """Return the squared sums of errors (T, N, 3) on a face and its skin, after smoothing."""
-    by_pixel = np.zeros(int(face.sum()))
+def _squares(error: NDArray[np.float64], face: Mask, sigma: float) -> NDArray[np.float64]:
+    """Return the squares (H, W) of errors (T, N, 3) on a face, after smoothing."""
+    squares = np.zeros(face.shape)
     image = np.zeros((*face.shape, 3))
     for frame in error:
         image[face] = frame
         smooth = cv2.GaussianBlur(image, (0, 0), sigma)[face]
-        by_pixel += np.einsum("nc,nc->n", smooth, smooth)
-    return np.array([by_pixel.sum(), by_pixel[skin].sum()])
+        squares[face] += np.einsum("nc,nc->n", smooth, smooth)
+    return squares
 
 
 def _eyes(landmarks: Points, shape: tuple[int, int]) -> Mask:

@@ -21,7 +21,9 @@ from mebench.types import Image, Points
 _NAME = "dlib-face-recognition"
 _FRAMES = 2
 _SIZE = 128
-_KEYS = ("identity_distance", "identity_cosine", "aed")
+_KEYS = ("identity_distance", "identity_leak", "identity_cosine", "aed")
+_ONE_FACE = 0.2
+"""Template and driving face whose embeddings are nearer than this are taken to be one person."""
 
 
 class Identity(Metric):
@@ -48,7 +50,18 @@ class Identity(Metric):
             low=0.0,
             higher_is_better=False,
             needs=("template", "identity"),
+            headline=True,
             formula="mean over frames of ‖f(generated) - f(template)‖",
+        ),
+        MetricInfo(
+            "identity_leak",
+            "identity leak",
+            low=0.0,
+            higher_is_better=False,
+            needs=("template", "driving", "identity"),
+            formula="‖f(generated) - f(template)‖ over ‖f(driving) - f(template)‖, frame 0 of both",
+            reading="0 is the template's face, 1 is as far from it as the driving face; from .5 on "
+            "a row has no rank",
         ),
         MetricInfo(
             "identity_cosine",
@@ -86,6 +99,7 @@ class Identity(Metric):
         values: dict[str, Value] = {
             "identity_distance": float(np.mean(distances)),
             "identity_cosine": float(np.mean(cosines)),
+            "identity_leak": self._leak(case, float(np.mean(distances)), template),
             "aed": Missing("the protocol has no reference frames"),
         }
         if case.reference is not None:
@@ -94,6 +108,14 @@ class Identity(Metric):
             gaps = [np.linalg.norm(e - self._kept(np.asarray(right[t]), points)) for e, t in pairs]
             values["aed"] = float(np.mean(gaps))
         return values
+
+    def _leak(self, case: Case, distance: float, template: NDArray[np.float64]) -> Value:
+        driving = case.driving
+        other = self._kept(np.asarray(driving.frames[0]), driving.landmarks)
+        apart = float(np.linalg.norm(other - template))
+        if apart < _ONE_FACE:
+            return Missing("template and driving clip show one face")
+        return distance / apart
 
     def _kept(self, image: Image, points: Points) -> NDArray[np.float64]:
         """Return the embedding of an image that every row meets again."""

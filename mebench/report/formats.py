@@ -84,8 +84,8 @@ def _csv(table: Table) -> str:
         head += [column.key, f"{column.key}:low", f"{column.key}:high", f"{column.key}:n"]
     writer.writerow(escape.csv(name) for name in head)
     for row in table.rows:
-        rank = "" if row.rank is None else row.rank
-        line: list[object] = [escape.csv(row.id), escape.csv(row.title), int(row.control), rank]
+        line: list[object] = [escape.csv(row.id), escape.csv(row.title), int(row.control)]
+        line.append(row.place)
         line.append(row.status)
         for column in table.columns:
             cell = row.cells[column.key]
@@ -141,7 +141,7 @@ def _place(table: Table, row: Row) -> list[str]:
     """Return the cell of the rank column, or nothing where the table has none."""
     if not table.ranked_by:
         return []
-    return ["" if row.rank is None else str(row.rank)]
+    return [row.place]
 
 
 def _align(table: Table) -> list[str]:

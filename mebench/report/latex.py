@@ -119,7 +119,7 @@ class _PlainForm:
         marks = "".join(map(escaped, row.marks))
         cells = [escaped(row.title) + marks]
         if self.table.ranked_by:
-            cells.append("" if row.rank is None else str(row.rank))
+            cells.append(row.place)
         for column in self.table.columns:
             cells += self.cells(row.cells[column.key], column)
         return cells

@@ -10,9 +10,10 @@ from mebench.record import RATED, MethodRow, MetricResult, Record
 
 Mark = Literal["best", "second"]
 Spread = Literal["interval", "pm", "none"]
-SEEDED, PARTIAL, CLAIMED, JUDGED = "†", "‡", "§", "¶"
-"""Marks of a column with stand-in weights, of a partial row, of one nobody scored again, and of a
-column that experts rated."""
+SEEDED, PARTIAL, CLAIMED, JUDGED, UNRANKED = "†", "‡", "§", "¶", "#"
+"""Marks of a column with stand-in weights, of a partial row, of one nobody scored again, of a
+column that experts rated, and of a row that can have no rank."""
+_NO_RANK = "none"
 _ARROWS = {True: "↑", False: "↓", None: ""}
 
 
@@ -51,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method or control; `rank` is None where it has no place."""
+    """One method or control; `rank` is None where it has no place, `unranked` where it can't."""
 
     id: str
     title: str
@@ -60,6 +61,12 @@ class Row:
     marks: tuple[str, ...] = ()
     rank: int | None = None
     status: str = "verified"
+    unranked: bool = False
+
+    @property
+    def place(self) -> str:
+        """Return what stands in the column of ranks."""
+        return _NO_RANK if self.unranked else "" if self.rank is None else str(self.rank)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mebench.comparison import training_effect
 from mebench.record import Record
-from mebench.report.model import CLAIMED, JUDGED, PARTIAL, SEEDED, Column, Entry, Spread
+from mebench.report.model import CLAIMED, JUDGED, PARTIAL, SEEDED, UNRANKED, Column, Entry, Spread
 from mebench.report.parts import COMPOSITE
 
 _IMAGE_QUALITY = ("psnr_db",)
@@ -99,6 +99,10 @@ def _footnotes(records: Sequence[Record], columns: Sequence[Column]) -> list[str
             notes.append(
                 f"{PARTIAL} {record.result.title}: partial, {scored} of {pairs} outputs; "
                 "neither ranked nor marked."
+            )
+        if record.result.unranked:
+            notes.append(
+                f"{UNRANKED} {record.result.title}: no rank and no mark, {record.result.unranked}."
             )
         flags = record.result.flags
         if flags:

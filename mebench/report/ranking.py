@@ -8,8 +8,8 @@ from mebench.record import MetricResult, Record
 from mebench.stats import ranks_by_interval
 
 RULE = (
-    "methods share a place where the 95 % interval of their paired difference holds 0; controls "
-    "and partial results have none"
+    "methods share a place where the 95 % interval of their paired difference holds 0; controls, "
+    "partial results, copies and faces that are not the template's have none"
 )
 
 
@@ -27,14 +27,19 @@ def rank_key(known: dict[str, MetricResult], keys: Sequence[str], sort: str | No
     return named[0] if fit and "~seeded" not in named[0] else None
 
 
+def can_rank(record: Record) -> bool:
+    """Whether a record's own row may have a place, and be marked as best."""
+    return record.status != "partial" and not record.result.unranked
+
+
 def places(records: Sequence[Record], key: str) -> list[int | None]:
-    """Return the place of each record's own row; None for a partial or empty one, or when alone."""
-    ranked = [record for record in records if record.status != "partial"]
+    """Return the place of each record's own row; None for one that can have none, or when alone."""
+    ranked = [record for record in records if can_rank(record)]
     pairs = sorted({pair for record in ranked for pair in record.result.per_clip})
     groups = {pair: group for record in ranked for pair, group in record.groups.items()}
     columns = [
         [record.result.per_clip.get(pair, {}).get(key) for pair in pairs]
-        if record.status != "partial"
+        if can_rank(record)
         else [None] * len(pairs)
         for record in records
     ]

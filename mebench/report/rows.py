@@ -10,6 +10,7 @@ from mebench.report.model import (
     CLAIMED,
     PARTIAL,
     SEEDED,
+    UNRANKED,
     Cell,
     Column,
     Entry,
@@ -21,7 +22,7 @@ from mebench.report.model import Row as Row
 from mebench.report.model import Table as Table
 from mebench.report.notes import caption_of, notes_of
 from mebench.report.parts import by_part, part_keys, part_title
-from mebench.report.ranking import RULE, places, rank_key
+from mebench.report.ranking import RULE, can_rank, places, rank_key
 
 _ROW_MARKS = {"partial": (PARTIAL,), "self-reported": (CLAIMED,)}
 
@@ -104,6 +105,7 @@ def _row(
     ranks: Mapping[int, int],
 ) -> Row:
     status = "verified" if entry.control else entry.record.status
+    unranked = bool(entry.row.unranked) and not entry.control
     return Row(
         id=entry.row.id,
         title=entry.row.title,
@@ -112,9 +114,10 @@ def _row(
             column.key: _cell(entry, column, {} if _unmarked(entry) else marks[column.key])
             for column in columns
         },
-        marks=_ROW_MARKS.get(status, ()),
+        marks=(*_ROW_MARKS.get(status, ()), *([UNRANKED] if unranked else [])),
         rank=None if entry.control else ranks.get(id(entry.row)),
         status=status,
+        unranked=unranked,
     )
 
 
@@ -171,7 +174,7 @@ def _sorted(entries: Sequence[Entry], key: str, higher: bool | None) -> list[Ent
 
 
 def _unmarked(entry: Entry) -> bool:
-    return entry.control or entry.record.status == "partial"
+    return entry.control or not can_rank(entry.record)
 
 
 def _best_two(entries: Sequence[Entry], column: Column) -> dict[str, Mark]:

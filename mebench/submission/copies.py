@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +14,25 @@ NEAR = 0.1
 _GRID = 2
 
 
+@dataclass(frozen=True)
+class Copied:
+    """What an output copies.
+
+    Attributes:
+        name: the clip that is copied.
+        exact: share of the output's frames that are exact copies; 0 for a near copy.
+        line: the same in words.
+    """
+
+    name: str
+    exact: float
+    line: str
+
+
 def find_copies(
     generated: Frames, template: Image, others: dict[str, Frames], where: str
-) -> list[str]:
-    """Return one line for each clip of `others` that `generated` copies, exactly or nearly.
+) -> list[Copied]:
+    """Return each clip of `others` that `generated` copies, exactly or nearly.
 
     Frames that equal the template are no copies: a clip may start there.
 
@@ -29,11 +45,13 @@ def find_copies(
         held = {_digest(frame) for frame in clip} - {still}
         exact = sum(digest in held for digest in own)
         if exact:
-            found.append(f"{where}: {exact} of {len(own)} frames are exact copies of the {name}")
+            line = f"{where}: {exact} of {len(own)} frames are exact copies of the {name}"
+            found.append(Copied(name, exact / len(own), line))
         elif (part := share(generated, template, clip)) < NEAR:
-            found.append(
+            line = (
                 f"{where}: near copy of the {name}, {part:.3f} of the template's difference from it"
             )
+            found.append(Copied(name, 0.0, line))
     return found
 
 

@@ -64,3 +64,13 @@ def test_embeddings_kept_on_disk_are_read_back_and_a_damaged_one_is_made_again(t
     again = metric.clip_values(metric.describe(one))
     stored[0].write_bytes(b"damaged")
     assert fresh == again == metric.clip_values(metric.describe(one))
+
+
+def test_the_leak_says_how_far_a_face_is_on_its_way_to_the_driving_one():
+    template, other = picture(1, 96), picture(2, 96)
+    own = values_of(case(np.stack([template] * 3), template, driving=np.stack([other] * 3)))
+    copied = values_of(case(np.stack([other] * 3), template, driving=np.stack([other] * 3)))
+    assert own["identity_leak"] == pytest.approx(0.0, abs=1e-6)
+    assert copied["identity_leak"] == pytest.approx(1.0, abs=1e-6)
+    same = values_of(case(np.stack([other] * 3), template, driving=np.stack([template] * 3)))
+    assert same["identity_leak"] == Missing("template and driving clip show one face")

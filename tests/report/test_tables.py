@@ -154,3 +154,21 @@ def test_remarks_on_the_outputs_stand_below_the_numbers():
     record.result.flags = ["output x/y: 3 of 9 frames are exact copies of the driving clip", "more"]
     text = render(build_table([record]), "latex")
     assert "first of 2 remarks on its outputs: output x/y: 3 of 9 frames are exact copies" in text
+
+
+def test_a_row_that_can_have_no_rank_neither_leads_nor_is_marked():
+    records = [
+        make_record(name, {"au_consistency": value})
+        for name, value in (("copy", 0.99), ("good", 0.9), ("weak", 0.2))
+    ]
+    records[0].result.unranked = "10 of 10 outputs are copies: 10 of the driving clip"
+    table = build_table(records)
+    copy, good, weak = table.rows
+    assert (copy.place, good.place) == ("none", "1")
+    assert weak.rank is not None
+    assert copy.cells["au_consistency"].mark is None
+    assert good.cells["au_consistency"].mark == "best"
+    for form in ("text", "markdown", "latex", "html"):
+        shown = render(table, form)
+        assert "none" in shown
+        assert "no rank and no mark, 10 of 10 outputs are copies: 10 of the driving clip" in shown

@@ -13,15 +13,17 @@ OTHERS = {"driving clip": DRIVING}
 
 def test_exact_copies_are_counted_wherever_they_stand():
     clip = np.stack([TEMPLATE, DRIVING[3], TEMPLATE, DRIVING[0], TEMPLATE])
-    (line,) = find_copies(clip, TEMPLATE, OTHERS, "output a/b")
-    assert line == "output a/b: 2 of 5 frames are exact copies of the driving clip"
+    (found,) = find_copies(clip, TEMPLATE, OTHERS, "output a/b")
+    assert found.line == "output a/b: 2 of 5 frames are exact copies of the driving clip"
+    assert found.exact == 0.4
 
 
 def test_a_copy_with_noise_is_told_as_a_near_copy():
     noise = RNG.integers(-2, 3, DRIVING.shape)
     clip = (DRIVING.astype(int) + noise).astype(np.uint8)
-    (line,) = find_copies(clip, TEMPLATE, OTHERS, "output a/b")
-    assert "near copy of the driving clip" in line
+    (found,) = find_copies(clip, TEMPLATE, OTHERS, "output a/b")
+    assert "near copy of the driving clip" in found.line
+    assert found.exact == 0
 
 
 @pytest.mark.parametrize("kind", ["still", "half way", "own face in the driving clip"])
