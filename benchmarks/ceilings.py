@@ -43,7 +43,7 @@ from mebench.submission.validate import open_submission
 from mebench.types import Flow, Frames, Pair
 
 KEYS = ("au_consistency", "au_concordance", "au_amplitude", "flow_epe_px", "au_curve_rmse_iod",
-        "psnr_db", "appearance_gain", "appearance_gain_skin")  # fmt: skip
+        "psnr_db", "change_explained", "appearance_gain", "appearance_gain_skin")  # fmt: skip
 FAMILIES = ("action_units", "motion", "pixel", "appearance")
 
 

@@ -64,6 +64,14 @@ def resampled(motion: Motion, length: int) -> Motion:
     return Motion(motion.points, moved)
 
 
+def alikeness(one: Motion, other: Motion) -> float:
+    """Return the cosine of two motions on one face, over points and time: -1 to 1; 0 for none."""
+    linear = _similarity(one.points, other.points)
+    moved = resampled(one, len(other.displacements)).displacements @ linear.T
+    size = float(np.sqrt(np.sum(moved**2) * np.sum(other.displacements**2)))
+    return float(np.sum(moved * other.displacements)) / size if size else 0.0
+
+
 def warp_by_motion(template: Face, motion: Motion, config: WarpConfig) -> Frames:
     """Return the template moved by another face's motion, brought to its place, size and tilt.
 
@@ -189,7 +197,11 @@ class Mismatched(Baseline):
             ) from error
 
     def _chosen(self, driving: FaceClip) -> _Memory:
-        """Fewest shared action units, another subject if there is one, then by the clip's key."""
+        """Fewest shared action units, another subject if there is one, then the least alike motion.
+
+        Not the most opposite one: a control that moves backwards would say nothing about motion
+        that has nothing to do with the driving clip's.
+        """
         wanted = frozenset(unit.au for unit in driving.action_units)
         others = [m for m in self._memories if m.key != driving.key]
         if not others:
@@ -202,9 +214,11 @@ class Mismatched(Baseline):
             return len(memory.units & wanted), memory.subject == driving.subject
 
         best = min(badness(m) for m in others)
-        candidates = sorted((m for m in others if badness(m) == best), key=lambda m: m.key)
-        number = int.from_bytes(hashlib.sha256(driving.key.encode()).digest()[:8], "big")
-        return candidates[number % len(candidates)]
+        candidates = [m for m in others if badness(m) == best]
+        if len(candidates) == 1:
+            return candidates[0]
+        own = clip_motion(driving, self.cache)
+        return min(candidates, key=lambda m: (abs(alikeness(m.motion, own)), m.key))
 
 
 def _varied(clips: Sequence[FaceClip], count: int) -> list[FaceClip]:

@@ -21,7 +21,7 @@ def _info(
     unit: str = "",
 ) -> MetricInfo:
     needs = ("driving", "labels") if key == "au_f1" else ("driving",)
-    first = key == "au_consistency"
+    first = key in ("au_consistency", "au_concordance")
     return MetricInfo(key, title, unit, low, high, better, "clip", needs, first, formula, reading)
 
 

@@ -26,6 +26,7 @@ _MARGIN = 0.1
 _BLUR = 0.02
 """Standard deviation of the smoothing in eye distances: narrower than a furrow."""
 _FRAMES = 16
+_LEAST = 1e-6
 _NOTHING = "the true flow of this pair is not known"
 
 
@@ -36,21 +37,28 @@ class AppearanceError:
     Attributes:
         made: (2,) of the output: on the face, and on the face without the eyes.
         warped: (2,) of the answer's frame 0 moved by the true flow.
+        still: (2,) of a still face: all that changes.
     """
 
     made: NDArray[np.float64] | None
     warped: NDArray[np.float64] | None
+    still: NDArray[np.float64] | None
 
 
 def _info(key: str, title: str, where: str) -> MetricInfo:
-    formula = f"1 - Σ |Δg - Δr|² / Σ |Δw - Δr|², over {where}"
-    reading = "1 is the right answer, 0 the best warp; a still copy is far below 0"
+    first = key == "change_explained"
+    if key.startswith("change"):
+        formula = f"1 - Σ |Δg - Δr|² / Σ |Δr|², over {where}"
+        reading = "1 is the right answer, 0 a still copy; motion that is wrong is below 0"
+    else:
+        formula = f"1 - Σ |Δg - Δr|² / Σ |Δw - Δr|², over {where}"
+        reading = "1 is the right answer, 0 the best warp; a still copy is far below 0"
     needs = ("reference", "truth")
-    return MetricInfo(key, title, "", -math.inf, 1.0, True, "clip", needs, False, formula, reading)
+    return MetricInfo(key, title, "", -math.inf, 1.0, True, "clip", needs, first, formula, reading)
 
 
 class Appearance(Metric):
-    """How much of what no warp can make is there: the change of the pixels against the true change.
+    """How much of the change of the pixels is there, and how much of what no warp can make of it.
 
     Formula: Δ is a frame less its clip's frame 0; g the output, r the right answer, w the template
     moved by the true flow (cubic splines). Differences are smoothed by a Gaussian of 2 % of the IOD
@@ -65,6 +73,8 @@ class Appearance(Metric):
     """
 
     infos: ClassVar[tuple[MetricInfo, ...]] = (
+        _info("change_explained", "change explained", "the face"),
+        _info("change_explained_skin", "change explained, skin", "the face without the eyes"),
         _info("appearance_gain", "appearance gain", "the face"),
         _info("appearance_gain_skin", "appearance gain, skin", "the face without the eyes"),
     )
@@ -77,23 +87,29 @@ class Appearance(Metric):
         """
         maps = error_maps(case)
         if maps is None:
-            return AppearanceError(None, None)
+            return AppearanceError(None, None, None)
         skin = maps.face & ~_eyes(case.template.landmarks, maps.face.shape)
-        made, warped = (
-            np.array([one[maps.face].sum(), one[skin].sum()]) for one in (maps.made, maps.warped)
+        sums = (
+            np.array([one[maps.face].sum(), one[skin].sum()])
+            for one in (maps.made, maps.warped, maps.still)
         )
-        return AppearanceError(made, warped)
+        return AppearanceError(*sums)
 
     def clip_values(self, described: AppearanceError) -> Mapping[str, Value]:
-        """Return the gains of one case; `Missing` where no warp has any error."""
+        """Return the shares of one case; `Missing` where nothing changes, or no warp is wrong."""
         values: dict[str, Value] = {}
-        for k, info in enumerate(self.infos):
-            if described.made is None or described.warped is None:
+        kinds = (
+            (described.still, "the right answer stands still"),
+            (described.warped, "the right answer is a warp of its frame 0"),
+        )
+        for index, info in enumerate(self.infos):
+            (whole, reason), k = kinds[index // 2], index % 2
+            if described.made is None or whole is None:
                 values[info.key] = Missing(_NOTHING)
-            elif described.warped[k] < 1e-6:
-                values[info.key] = Missing("the right answer is a warp of its frame 0")
+            elif whole[k] < _LEAST:
+                values[info.key] = Missing(reason)
             else:
-                values[info.key] = float(1.0 - described.made[k] / described.warped[k])
+                values[info.key] = float(1.0 - described.made[k] / whole[k])
         return values
 
 
@@ -105,11 +121,13 @@ class ErrorMaps:
         face: where the face is.
         made: of the output.
         warped: of the answer's frame 0 moved by the true flow.
+        still: of a still face.
     """
 
     face: Mask
     made: NDArray[np.float64]
     warped: NDArray[np.float64]
+    still: NDArray[np.float64]
 
 
 def error_maps(case: Case) -> ErrorMaps | None:
@@ -134,7 +152,7 @@ def error_maps(case: Case) -> ErrorMaps | None:
     made = _changes(case.generated[shown], face) - change
     warped = _warped(case.template.image, np.asarray(flow)[shown], face) - change
     sigma = _BLUR * eye_distance(case.template.landmarks)
-    return ErrorMaps(face, *(_squares(error, face, sigma) for error in (made, warped)))
+    return ErrorMaps(face, *(_squares(error, face, sigma) for error in (made, warped, change)))
 
 
 def _changes(frames: NDArray[np.uint8], face: Mask) -> NDArray[np.float64]:

@@ -113,9 +113,8 @@ _STILL = "a still copy scores the answer's mean displacement"
 
 def _info(key: str, title: str, unit: str, formula: str, reading: str) -> MetricInfo:
     needs = ("truth",) if "_true_" in key else ("reference",)
-    first = key in ("flow_epe_px", "au_curve_rmse_iod")
     bounds = 0.0, math.inf
-    return MetricInfo(key, title, unit, *bounds, False, "clip", needs, first, formula, reading)
+    return MetricInfo(key, title, unit, *bounds, False, "clip", needs, False, formula, reading)
 
 
 class TrueMotion(RegionalMetric):

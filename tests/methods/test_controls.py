@@ -15,6 +15,7 @@ from mebench.methods.warp import (
     Motion,
     Reversed,
     WarpConfig,
+    alikeness,
     clip_motion,
     resampled,
     warp_by_motion,
@@ -251,6 +252,26 @@ def test_mismatched_prefers_other_units_then_other_subjects(smile, tmp_path):
 
     method = fitted([of("s3.a", 12), of("s1.b", 4), of("s4.c", 4), of("s5.d", 4, 12)], tmp_path)
     assert method._chosen(smile).key == "toy.s4.c"
+
+
+def test_of_motions_that_share_no_unit_the_least_alike_is_taken(smile, tmp_path):
+    def of(key, frames):
+        units = (ActionUnit(4),)
+        return FaceClip(
+            f"toy.{key}", f"toy.{key}", frames, smile.landmarks, 100.0, action_units=units
+        )
+
+    # One clip moves as the smile does, one the other way, and one has nothing to do with it.
+    frames = np.asarray(smile.frames)
+    last = frames[-1:].repeat(len(frames), axis=0)
+    still = frames[:1].repeat(len(frames), axis=0)
+    same, back = of("same", frames), of("back", np.concatenate([last[:1], still[1:]]))
+    method = fitted([same, back, of("still", still)], tmp_path)
+    assert method._chosen(smile).key == "toy.still"
+    alike = {m.key: alikeness(m.motion, clip_motion(smile)) for m in method._memories}
+    assert alike["toy.same"] > 0.95
+    assert alike["toy.back"] < -0.5
+    assert alike["toy.still"] == pytest.approx(0, abs=0.1)
 
 
 def test_mismatched_remembers_few_clips_but_every_set_of_units(smile, tmp_path):

@@ -36,10 +36,14 @@ def gain(right):
     return measure
 
 
-def test_the_answer_scores_1_the_true_warp_0_and_a_still_face_less(right, gain):
+def test_the_answer_scores_1_a_still_face_0_and_the_true_warp_between(right, gain):
     warp = moved_by(right.frames[0], right.flow)
     still = np.repeat(right.frames[:1], len(right.frames), axis=0)
     half = np.rint((warp.astype(float) + right.frames) / 2).astype(np.uint8)
+    for key in ("change_explained", "change_explained_skin"):
+        assert gain(right.frames)[key] == 1.0
+        assert gain(still)[key] == 0.0
+        assert 0.5 < gain(warp)[key] < gain(half)[key] < 1.0
     for key in KEYS:
         assert gain(right.frames)[key] == 1.0
         # Grey levels are whole numbers.
@@ -61,3 +65,8 @@ def test_without_a_true_flow_or_motion_there_is_no_value(right, gain):
         Reference(right.frames[:1].repeat(len(right.frames), 0), flow=np.zeros_like(right.flow)),
     ):
         assert all(isinstance(v, Missing) for v in gain(right.frames, reference).values())
+
+
+def test_motion_the_wrong_way_explains_less_than_none(right, gain):
+    backwards = moved_by(right.frames[0], -np.asarray(right.flow))
+    assert gain(backwards)["change_explained"] < -0.5

@@ -39,9 +39,10 @@ def test_every_shipped_family_is_built_and_every_key_can_be_read(tmp_path, monke
     assert len(catalogue.build_metrics(inside, allow_seeded=True)) == len(inside)
     infos = catalogue.metric_infos()
     headline = [key for key, info in infos.items() if info.headline]
-    motion = ["au_consistency", "flow_epe_px", "au_curve_rmse_iod"]
-    assert [key for key in headline if key in motion] == motion
-    assert {f"{key}~dis" for key in motion} < set(headline)
+    # Which units and when, how strongly, what else changed, and whose face it is.
+    first = ["au_consistency", "au_concordance", "change_explained", "identity_distance"]
+    assert [key for key in headline if key in first] == first
+    assert {f"{key}~dis" for key in first[:2]} < set(headline)
     for key, info in infos.items():
         assert info.title
         assert info.low < info.high
