@@ -206,7 +206,7 @@ def _clip(person: int, number: int, size: int, points: PointsConfig) -> Arrays:
     act = Expression.sample(rng, emotion, float(rng.choice([100.0, 200.0])))
     act = act.scaled(float(rng.uniform(0.7, 1.6)))
     seed = int(rng.integers(2**31))
-    clip = _recorded(driver, act, seed, size, rng)
+    clip = recorded(driver, act, seed, size, rng)
     view = Camera(size, size, HEAD.share * size, (size - 1) / 2, HEAD.height * size - 0.5)
     grain = Nuisance(**{**vars(Nuisance.none()), "noise": float(rng.uniform(0.3, 1.5))})
     still = replace(act.neutral(), n_frames=1)
@@ -233,7 +233,7 @@ def _clip(person: int, number: int, size: int, points: PointsConfig) -> Arrays:
     }
 
 
-def _recorded(
+def recorded(
     person: Identity, act: Expression, seed: int, size: int, rng: np.random.Generator
 ) -> FaceClip:
     """Return a driving clip as preparation would hand it on: compressed, aligned, at times grey."""
