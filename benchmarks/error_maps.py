@@ -34,7 +34,6 @@ PARTS = {
     "mouth": range(48, 68),
     "jaw": range(17),
 }
-ZOOM = 2
 
 
 def nearest_part(landmarks: Points, shape: tuple[int, int]) -> np.ndarray:
@@ -62,6 +61,13 @@ def heat(errors: np.ndarray, most: float) -> Image:
     return np.asarray(coloured[..., ::-1], np.uint8)
 
 
+def line(pair: str, name: str, shares: np.ndarray) -> str:
+    """Return a row of the table; the gain is what the shares leave of 1."""
+    cells = " | ".join(f"{value:.2f}" for value in shares)
+    gain = round(1 - float(shares.sum()), 2) + 0.0  # no -0
+    return f"| {pair} | {name} | {cells} | {gain:.2f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
@@ -72,7 +78,7 @@ def main() -> None:
     submission = open_submission(chosen.run / "submission", requirement_of(data), guarded=False)
     networks = without(chosen.run / "training" / "model.pt", (), cache)
     names = ("true-warp", "fomm-prior", "true flow, our painter")
-    pooled = {name: np.zeros(len(PARTS)) for name in names}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     print("| pair | drawn | " + " | ".join(PARTS) + " | appearance_gain |")
     print("|---|---|" + "--:|" * (len(PARTS) + 1))
     rows = []
@@ -85,18 +91,16 @@ def main() -> None:
         whole = ours.warped.sum()
         for name, error in errors.items():
             sums = np.bincount(part.ravel(), error.ravel(), len(PARTS))
-            pooled[name] += sums
-            shares = " | ".join(f"{value / whole:.2f}" for value in sums)
-            print(f"| {pair.key} | {name} | {shares} | {1 - error.sum() / whole:.2f} |")
+            found[name].append(sums)
+            print(line(pair.key, name, sums / whole))
         most = float(np.quantile(ours.warped[ours.face], 0.999))
         tiles = [template.image, *(heat(error, most) for error in errors.values())]
-        rows.append(
-            np.hstack([np.kron(tile, np.ones((ZOOM, ZOOM, 1), np.uint8)) for tile in tiles])
-        )
-    whole = pooled["true-warp"].sum()
-    for name, sums in pooled.items():
-        shares = " | ".join(f"{value / whole:.3f}" for value in sums)
-        print(f"| all pairs, by their size | {name} | {shares} | {1 - sums.sum() / whole:.2f} |")
+        rows.append(np.hstack(tiles))
+    wholes = np.array([sums.sum() for sums in found["true-warp"]])[:, None]
+    for name, rows_of in found.items():
+        print(line("mean of the pairs", name, (np.array(rows_of) / wholes).mean(axis=0)))
+    for name, rows_of in found.items():
+        print(line("pairs by their size", name, np.sum(rows_of, axis=0) / wholes.sum()))
     chosen.out.mkdir(parents=True, exist_ok=True)
     half = (len(rows) + 1) // 2
     rows += [np.full_like(rows[0], 255)] * (2 * half - len(rows))

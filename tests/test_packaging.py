@@ -90,6 +90,7 @@ def test_the_command_line_runs_from_an_empty_folder(unpacked, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_pack_validate_score_and_table_go_round_from_an_empty_folder(unpacked, tiny, tmp_path):
     def mebench(*arguments: str) -> str:
         done = run_unpacked(unpacked, tmp_path, *arguments)

@@ -67,10 +67,12 @@ def second(
     return run_baseline(settings, Place(base / "run", base / "cache", {"synthme": tiny}, jobs=2))
 
 
+@pytest.mark.long
 def test_a_second_run_elsewhere_gives_the_same_record(first, second):
     assert diff(Record.load(first / "record.json"), second.record) == []
 
 
+@pytest.mark.long
 def test_the_curves_are_a_table(second, tmp_path):
     record, table = second.record, tmp_path / "curves.csv"
     submission = open_submission(second.folder, requirement_of(second.data))

@@ -29,6 +29,7 @@ def rate(page, item, marks: str) -> None:
         press(page, "m", key)
 
 
+@pytest.mark.long
 def test_a_bundle_is_rated_closed_opened_exported_and_collected(page, make, tmp_path):  # noqa: F811
     make(tmp_path / "panel", "--raters", 1, "--clips", 1, "--form", "facs", "--reals", 0.3)
     folder = tmp_path / "panel" / "R1"

@@ -37,6 +37,7 @@ def trained(protocol: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory
     return out
 
 
+@pytest.mark.long
 def test_training_alone_and_a_run_with_its_checkpoint_make_the_trained_run(
     trained, protocol, tiny, tmp_path
 ):

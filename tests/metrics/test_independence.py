@@ -78,6 +78,7 @@ def row_of(path: Path, data: ProtocolData, cache: Path, jobs: int = 1) -> Method
     return score_submission(open_submission(path, requirement_of(data)), data, options)
 
 
+@pytest.mark.long
 def test_zip_order_of_files_jobs_and_threads_change_no_value(data, folder, tmp_path):
     first = row_of(folder, data, tmp_path / "one")
     archive = tmp_path / "mine.zip"

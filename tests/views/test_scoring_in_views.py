@@ -50,6 +50,7 @@ def test_an_aligned_output_scores_as_if_there_were_no_views(few, aligned, score)
         assert seen == {key: plain[key] for key in seen}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "way",
     [(160, 160, 0.46), (224, 176, 0.42, 6.0, (0.03, 0.0)), (256, 256, 0.25, -8.0)],
@@ -68,6 +69,7 @@ def test_motion_is_that_of_the_aligned_view(way, aligned, in_view, score):
     assert "drawn in views of their own" in row.flags[0]
 
 
+@pytest.mark.long
 def test_a_face_of_few_pixels_is_told(few, in_view, score):
     assert any(
         "eyes are 26 px apart" in flag for flag in score("small", in_view(72, 72, 0.36)).flags

@@ -70,19 +70,21 @@ class LivingEyes:
         """
         field = out["deformation"]
         size, iod = field.shape[1], eye_distance(self.inside)
-        ball = torch.from_numpy(opening(self.inside, size)).to(field.device)
-        around = torch.from_numpy(_around(self.inside, size)).to(field.device)
-        strength = soft(self.closing[part], _SLIGHT, _PLAIN)
+        ball = opening(self.inside, size)
+        around = _around(self.inside, size)
+        strength = soft(self.closing[part], _SLIGHT, _PLAIN)[..., None, None]
         for index, trust in enumerate(self.gaze.trust[part]):
-            shut = (torch.from_numpy(strength[index])[:, None, None].to(around) * around).amax(0)
-            share = torch.maximum(shut, float(trust) * ball)
-            aside = torch.maximum(shut, float(trust) * around.amax(0))
+            shut = (strength[index] * around).max(axis=0)
+            whole = np.maximum(shut, trust * ball)
+            aside = np.maximum(shut, trust * around.max(axis=0))
             if not aside.any():
                 continue
             one = slice(index, index + 1)
-            inner, outer = (_without(field[one], some[None], iod) for some in (share, aside))
+            shares = (torch.from_numpy(share[None]).to(field.device) for share in (whole, aside))
+            inner, outer = (_without(field[one], share, iod) for share in shares)
             field[one] = torch.stack([outer[..., 0], inner[..., 1]], dim=-1)
-            out["correction"][one] *= 1 - share
+            left = torch.from_numpy(1 - whole).to(field.device)
+            out["correction"][one] *= left
 
     def drawn(self, picture: Tensor, part: slice) -> Tensor:
         """Return the pictures (B, 3, H, W) with their eyeballs turned and their lids closed."""

@@ -59,6 +59,7 @@ def test_frozen_weights_may_be_loaded_again() -> None:
         assert torch.equal(conv(x), other(x))
 
 
+@pytest.mark.long
 def test_a_step_and_a_clip_agree_with_the_published_procedure() -> None:
     """The benchmark's two ways, each with its own code, in a process each."""
     code = """
@@ -113,6 +114,7 @@ def run(code: str, word: str = "", **variables: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
 def test_kept_memory_is_not_asked_of_the_system_again() -> None:
     (untouched,) = run(FAULTS, "leave")
@@ -121,6 +123,7 @@ def test_kept_memory_is_not_asked_of_the_system_again() -> None:
     assert int(kept) < int(untouched) / 10
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
 def test_what_the_user_set_stays() -> None:
     code = "from mebench.methods.fomm import allocator; print(allocator.keep_freed_memory())"

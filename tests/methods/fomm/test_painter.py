@@ -312,6 +312,7 @@ def numbers(method):
     return torch.cat([value.flatten().double() for state in states for value in state])
 
 
+@pytest.mark.long
 def test_learning_from_exact_pairs_can_be_killed_and_goes_on(clips, cache, tmp_path):
     config = config_of()
     whole = fitted(config, clips, tmp_path / "whole", cache)

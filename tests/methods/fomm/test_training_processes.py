@@ -46,6 +46,7 @@ def _curve(config, clips, workdir, devices):
     return rows, model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", [_published, pytest.param(_ours, marks=pytest.mark.long)])
 def test_two_processes_have_the_loss_curve_of_one(tiny, clips, tmp_path, recipe):
     config = recipe(tiny)
