@@ -78,6 +78,7 @@ def judged(frame, name, targets):
     return refusal(found, view, name, (best, others[best]) if better else None)
 
 
+@pytest.mark.long
 def test_a_swapped_template_is_named(pictures, targets, drawn):
     names = list(pictures)
     for name, other in zip(names, names[1:] + names[:1], strict=True):

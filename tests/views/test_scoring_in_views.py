@@ -33,6 +33,7 @@ def score(few, written, tmp_path_factory):
     return run
 
 
+@pytest.mark.long
 def test_an_aligned_output_scores_as_if_there_were_no_views(few, aligned, score):
     row = score("mine", aligned)
     assert {view["found"] for view in row.views.values()} == {"aligned"}

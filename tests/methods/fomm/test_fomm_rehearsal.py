@@ -77,6 +77,7 @@ def work():
     return [(item, lenders_of(materials, index)) for index, item in enumerate(materials)]
 
 
+@pytest.mark.long
 def test_what_is_learnt_on_some_faces_helps_on_another(work):
     # Which fields are drawn hangs on the last bit of the pixels, and so on the processor. A single
     # face with ten fields came out at .76 to 1.08 of its error; thirty on each of six faces, each

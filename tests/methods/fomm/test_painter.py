@@ -241,6 +241,7 @@ def test_light_falls_on_the_change_as_on_the_template(pairs, to_gray):
         assert torch.equal(lit.change[:, 0], lit.change[:, 2])
 
 
+@pytest.mark.long
 def test_the_painter_learns_and_the_motion_stays(pairs):
     config = config_of(batch=4)
     networks = build(config, 0)

@@ -83,6 +83,7 @@ def test_the_preset_that_does_not_train_is_the_file(clips, tmp_path):
     assert not np.array_equal(made[len(made) // 2], face.image)
 
 
+@pytest.mark.long
 def test_adaptation_starts_there_stays_near_and_goes_on_where_it_was_cut(clips, tmp_path):
     few = {"train.steps": "4", "train.checkpoint_every": "1", "train.batch": "2"}
 
@@ -163,6 +164,7 @@ def test_a_package_without_weights_says_what_to_do(monkeypatch, tmp_path):
         load_baseline("fomm-prior", preset="shipped").shipped()
 
 
+@pytest.mark.long
 def test_amplitude_makes_folds_stronger_step_by_step():
     from mebench.synthme.expression import Expression
     from mebench.synthme.identity import Identity
