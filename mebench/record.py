@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mebench.errors import UsageError
 from mebench.io.files import write_json
@@ -19,6 +19,8 @@ RATED = "experts."
 
 SCORE_REPORT = "mebench-score-report/1"
 """Schema of what `mebench score` writes beside its records."""
+LEADING = ("au_consistency", "au_concordance", "change_explained", "identity_distance")
+"""The order in which tables lead; a record's file has its keys by the alphabet."""
 _TIME_AND_PLACE = ("created", "seconds", "environment", "digest")
 
 
@@ -76,6 +78,15 @@ class MethodRow(_Strict):
     flags: list[str] = Field(default_factory=list)
     unranked: str = ""
     views: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("metrics")
+    @classmethod
+    def _leading_first(cls, metrics: dict[str, MetricResult]) -> dict[str, MetricResult]:
+        def place(key: str) -> int:
+            stem = key.partition("~")[0]
+            return LEADING.index(stem) if stem in LEADING else len(LEADING)
+
+        return dict(sorted(metrics.items(), key=lambda item: place(item[0])))
 
 
 class ProtocolStamp(_Strict):

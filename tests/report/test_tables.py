@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mebench.errors import UsageError
+from mebench.record import Record
 from mebench.report.formats import FORMATS, render
 from mebench.report.rows import build_table
 from tests.makers import make_record, make_row
@@ -172,3 +173,17 @@ def test_a_row_that_can_have_no_rank_neither_leads_nor_is_marked():
         shown = render(table, form)
         assert "none" in shown
         assert "no rank and no mark, 10 of 10 outputs are copies: 10 of the driving clip" in shown
+
+
+def test_columns_have_one_order_before_and_after_a_record_was_written(tmp_path):
+    values = {
+        "psnr_db": 31.0,
+        "au_consistency": 0.9,
+        "au_concordance": 0.8,
+        "change_explained": 0.7,
+    }
+    record = make_record("a", values)
+    record.save(tmp_path / "a.json")
+    first = ["au_consistency", "au_concordance", "change_explained"]
+    for one in (record, Record.load(tmp_path / "a.json")):
+        assert [column.key for column in build_table([one]).columns][:3] == first
