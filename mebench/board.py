@@ -125,6 +125,9 @@ def differences(told: MethodRow, scored: MethodRow) -> list[str]:
         found.append(f"the submission is of method '{scored.id}'")
     if told.pixel_digest != scored.pixel_digest:
         found.append("the outputs are not those of the record (pixel digest)")
+    if told.unranked != scored.unranked:
+        why = scored.unranked or "nothing, where the record says why it has none"
+        found.append(f"what stands against a rank: {why}")
     for key, old in sorted(told.metrics.items()):
         if key.startswith(RATED):
             continue

@@ -182,3 +182,10 @@ def test_what_experts_gave_is_kept_though_no_score_finds_it_again(tmp_path, boar
     text = render(build_table([kept]), "text")
     assert "experts.overall¶" in text
     assert "¶ experts.*: given by a panel of raters" in text
+
+
+def test_a_record_that_hides_why_it_has_no_rank_is_not_verified():
+    told, scored = make_record().result, make_record().result
+    scored.unranked = "9 of 9 outputs are copies: 9 of the driving clip"
+    assert differences(told, scored) == [f"what stands against a rank: {scored.unranked}"]
+    assert differences(scored, scored) == []

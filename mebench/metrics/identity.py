@@ -59,7 +59,7 @@ class Identity(Metric):
             low=0.0,
             higher_is_better=False,
             needs=("template", "driving", "identity"),
-            formula="‖f(generated) - f(template)‖ over ‖f(driving) - f(template)‖, frame 0 of both",
+            formula="identity_distance over ‖f(driving) - f(template)‖, frame 0 of driving",
             reading="0 is the template's face, 1 is as far from it as the driving face; from .5 on "
             "a row has no rank",
         ),

@@ -92,7 +92,8 @@ def _solved(gray: Array, eyes: list[Eye], iod: float) -> tuple[Double, Array]:
     Ridge regression against the clip's median picture.
     """
     middle = np.median(gray, axis=0)
-    bases = [_basis(eye, spline_filter(middle), iod) for eye in eyes]
+    still = spline_filter(middle)
+    bases = [_basis(eye, still, iod) for eye in eyes]
     count = len(bases[0].common)
     width = bases[0].own.shape[1]
     system = np.zeros((2 * count, 2 + 2 * width))
@@ -101,7 +102,10 @@ def _solved(gray: Array, eyes: list[Eye], iod: float) -> tuple[Double, Array]:
         system[rows, :2] = basis.common
         system[rows, 2 + k * width : 2 + (k + 1) * width] = basis.own
     change = np.stack(
-        [np.concatenate([_read(eye, spline_filter(one - middle)) for eye in eyes]) for one in gray],
+        [
+            np.concatenate([_read(eye, one) for eye in eyes])
+            for one in map(spline_filter, gray - middle)
+        ],
         axis=1,
     )
     spread = np.concatenate([[0.005 * iod] * 2, bases[0].spread, bases[1].spread])
